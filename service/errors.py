@@ -32,7 +32,9 @@ class WorkFailed(ServiceError):
 class InputRefused(ServiceError):
     """What a caller sent is refused and nothing was changed.  ``code`` says which rule it broke."""
 
-    def __init__(self, code: str, message: str, *, errors: list[dict[str, object]] | None = None):
+    def __init__(
+        self, code: str, message: str, *, errors: list[dict[str, object]] | None = None
+    ) -> None:
         super().__init__(message)
         self.code = code
         self.errors = errors
@@ -45,7 +47,7 @@ class Unreadable(ServiceError):
 
 
 class LocalFault(ServiceError):
-    """This machine failed (database, memory, descriptors); the upload is released uncharged."""
+    """The machine failed, not the picture (memory, descriptors): release the upload uncharged."""
 
     code = "local_fault"
 

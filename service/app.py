@@ -1,0 +1,320 @@
+"""The composition root: the only reader of Settings; it opens what the roles need."""
+
+import asyncio
+import os
+import signal
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+
+from aiohttp import web
+
+from service import (
+    administering,
+    log,
+    preparing,
+    resources,
+    settings,
+)
+from service.attempting import Attempting
+from service.edits import Upstream
+from service.edits.client import EditsClient
+from service.errors import StartRefused
+from service.intake import Intake
+from service.local import server as local_server
+from service.pictures import headers
+from service.pictures.pool import Decoders
+from service.settings import Settings
+from service.store import Conn, Pool, database, migrations
+from service.store.database import Database
+from service.up import Plan, Running, running
+from service.web import application
+from service.web.operations import Readiness
+from service.web.waiting import Waiting
+from service.worker import Pace, Worker
+
+MICRO = 1_000_000
+WEB_CONNECTIONS = 10
+WORKER_CONNECTIONS = 6
+
+
+def load(**overrides: object) -> Settings:
+    """Read the settings and set up logging; see ``settings.read``."""
+    read = settings.read(overrides)
+    log.configure(read.log)
+    return read
+
+
+def database_of(configured: Settings) -> Database:
+    """Tell which database is configured; StartRefused if none is."""
+    if configured.database_url is None:
+        raise StartRefused(
+            "MODERATION_DATABASE_URL is not set; set it, or run `moderation up`, "
+            "which starts a database of its own"
+        )
+    dsn = configured.database_url.get_secret_value()
+    owner = configured.owner_database_url
+    return Database(dsn, owner.get_secret_value() if owner else dsn)
+
+
+def upstream_configured(configured: Settings) -> bool:
+    """Tell whether calls shall go out; else `up` starts the local edits endpoint."""
+    single = configured.upstream_url is not None or configured.upstream_key is not None
+    return single or bool(configured.upstream)
+
+
+def upstreams_of(configured: Settings) -> list[Upstream]:
+    """Build the upstreams; StartRefused if none is configured or a key is missing."""
+    if configured.upstream:
+        return [_of_table(table) for table in configured.upstream]
+    if not upstream_configured(configured):
+        raise StartRefused(
+            "no upstream is configured; set MODERATION_UPSTREAM_KEY (and MODERATION_UPSTREAM_URL), "
+            "or run `moderation up`, which starts the local edits endpoint"
+        )
+    key = configured.upstream_key
+    return [
+        Upstream(
+            name=configured.upstream_name,
+            url=str(configured.upstream_url or settings.VENDOR_URL),
+            key=key.get_secret_value() if key else None,
+            dialect=configured.upstream_dialect,
+            model=configured.upstream_model,
+            price_microusd=round(configured.upstream_price_usd * MICRO),
+            weight=1.0,
+            timeout_s=configured.upstream_timeout_s,
+            response_format=configured.upstream_response_format,
+        )
+    ]
+
+
+def public_url(configured: Settings) -> str:
+    """Tell the address that others reach the API by."""
+    if configured.public_url is not None:
+        return str(configured.public_url).rstrip("/")
+    host = "127.0.0.1" if configured.host in ("0.0.0.0", "::") else configured.host  # noqa: S104  # names what the operator chose
+    return f"http://{f'[{host}]' if ':' in host else host}:{configured.port}"
+
+
+async def migrate(configured: Settings) -> list[str]:
+    """Apply migrations and publish the rulesets that come with the code; tell what was new."""
+    return await preparing.prepare(database_of(configured))
+
+
+async def up(
+    configured: Settings,
+    shown: Callable[[Running], None],
+    meanwhile: Callable[[Running], Awaitable[bool]] | None,
+    *,
+    once: bool,
+) -> bool:
+    """
+    Run everything on this machine until SIGTERM.
+
+    Args:
+        shown: Told what is up, once it is.
+        meanwhile: Work to do then, which tells whether it succeeded.
+        once: Stop after that work.
+    """
+    stop = stop_on_signals()
+    succeeded = True
+    async with running(_plan(configured), stop) as what:
+        shown(what)
+        if meanwhile is not None:
+            succeeded = await _unless(stop, meanwhile(what))
+        if not once:
+            await stop.wait()
+    return succeeded
+
+
+async def serve(configured: Settings, listener: socket.socket | None = None) -> None:
+    """Answer HTTP until SIGTERM; then say so on /readyz, finish what was begun, and return."""
+    needed = migrations.read(resources.folder("migrations"))
+    where = database_of(configured)
+    async with _opened(where, "serve", WEB_CONNECTIONS, needed) as pool:
+        limits = headers.Limits()
+        disk = configured.data_dir if configured.data_dir.exists() else Path.cwd()
+        readiness = Readiness(needed[-1].version, disk)
+        app = application.create(
+            pool,
+            Intake(pool, limits, configured.ruleset),
+            Waiting(pool, where),
+            readiness,
+            limits.max_bytes,
+        )
+        # Bodies arrive as they were sent: a gzip bomb must not unpack before we refuse it.
+        runner = web.AppRunner(
+            app,
+            auto_decompress=False,
+            access_log=None,
+            shutdown_timeout=configured.grace_s,
+        )
+        await runner.setup()
+        stop = stop_on_signals()
+        try:
+            site = await _site(runner, configured, listener)
+            log.get().info("serving", address=site.name)
+            await stop.wait()
+            readiness.draining = True
+            log.get().info("draining", grace_s=configured.grace_s)
+        finally:
+            await runner.cleanup()
+
+
+async def work(configured: Settings) -> None:
+    """Work on uploads until SIGTERM; then finish or release what is held, and return."""
+    needed = migrations.read(resources.folder("migrations"))
+    where = database_of(configured)
+    upstreams = upstreams_of(configured)
+    pace = Pace(configured.concurrency, timedelta(seconds=configured.lease_s), configured.grace_s)
+    decoders = Decoders(configured.decoders)
+    async with (
+        _opened(where, "work", WORKER_CONNECTIONS, needed) as pool,
+        EditsClient() as client,
+    ):
+        await decoders.start()
+        try:
+            attempting = Attempting(pool, decoders, client, upstreams, public_url(configured))
+            log.get().info("working", upstreams=[one.name for one in upstreams], pid=os.getpid())
+            await Worker(pool, where, attempting, pace).run(stop_on_signals())
+        finally:
+            await decoders.stop()
+
+
+def service_url(configured: Settings) -> str:
+    """Tell where `submit` finds the service: as configured, else where `up` says it is."""
+    noted = configured.data_dir / "address"
+    if not {"public_url", "port"} & configured.model_fields_set and noted.is_file():
+        return noted.read_text("utf-8")
+    return public_url(configured)
+
+
+def platform_token(configured: Settings) -> str:
+    """Give the token that `submit` sends: as configured, else the one that `up` keeps."""
+    if configured.token is not None:
+        return configured.token.get_secret_value()
+    path = configured.data_dir / "tokens.json"
+    token = administering.read_tokens(path).get("platform")
+    if token is None:
+        raise StartRefused(
+            f"no token: set MODERATION_TOKEN, or run `up`, which keeps one in {path}"
+        )
+    return token
+
+
+def _plan(configured: Settings) -> Plan:
+    own = {"MODERATION_DATABASE_URL", "MODERATION_OWNER_DATABASE_URL"}
+    environment = {name: value for name, value in os.environ.items() if name not in own}
+    environment["MODERATION_DATA_DIR"] = str(configured.data_dir.resolve())
+    return Plan(
+        data_dir=configured.data_dir.resolve(),
+        host=configured.host,
+        port=configured.port,
+        workers=configured.workers,
+        local_processes=configured.local_processes,
+        grace_s=configured.grace_s,
+        database=database_of(configured) if configured.database_url else None,
+        with_local=not upstream_configured(configured),
+        environment=environment,
+    )
+
+
+async def _unless(stop: asyncio.Event, work: Awaitable[bool]) -> bool:
+    """Do the work, but leave it when told to stop."""
+    task, stopped = asyncio.ensure_future(work), asyncio.ensure_future(stop.wait())
+    await asyncio.wait((task, stopped), return_when=asyncio.FIRST_COMPLETED)
+    stopped.cancel()
+    if not task.done():
+        task.cancel()
+        return False
+    return task.result()
+
+
+async def local(
+    configured: Settings,
+    port: int,
+    listener: socket.socket | None,
+    ready: Callable[[str], None],
+) -> None:
+    """Run only the local edits endpoint until SIGTERM."""
+    await local_server.serve(
+        host=configured.host,
+        port=port,
+        processes=configured.local_processes,
+        sock=listener,
+        ready=ready,
+    )
+
+
+@asynccontextmanager
+async def connected(configured: Settings) -> AsyncIterator[Conn]:
+    """Open one connection for a command of the command line."""
+    needed = migrations.read(resources.folder("migrations"))
+    async with (
+        _opened(database_of(configured), "command", 1, needed) as pool,
+        pool.acquire() as conn,
+    ):
+        yield conn
+
+
+@asynccontextmanager
+async def _opened(
+    where: Database, name: str, size: int, needed: list[migrations.Migration]
+) -> AsyncIterator[Pool]:
+    """Open a pool on a database that can keep our promises and is up to date."""
+    pool = await where.pool(size=size, name=name)
+    try:
+        async with pool.acquire() as conn:
+            await database.check(conn)
+            await migrations.check_level(conn, needed)
+        yield pool
+    finally:
+        await pool.close()
+
+
+async def _site(
+    runner: web.AppRunner, configured: Settings, listener: socket.socket | None
+) -> web.BaseSite:
+    site: web.BaseSite
+    if listener is not None:
+        site = web.SockSite(runner, listener, backlog=1024)
+    else:
+        site = web.TCPSite(runner, configured.host, configured.port, backlog=1024)
+    try:
+        await site.start()
+    except OSError as error:
+        raise StartRefused(
+            f"cannot listen on {configured.host}:{configured.port}: {error.strerror}; "
+            "choose another with MODERATION_HOST and MODERATION_PORT"
+        ) from error
+    return site
+
+
+def _of_table(table: settings.UpstreamTable) -> Upstream:
+    key = table.key.get_secret_value() if table.key else None
+    if table.key_env is not None:
+        key = os.environ.get(table.key_env)
+        if not key:
+            raise StartRefused(f"upstream {table.name}: {table.key_env} is not set")
+    return Upstream(
+        name=table.name,
+        url=str(table.url),
+        key=key,
+        dialect=table.dialect,
+        model=table.model,
+        price_microusd=round(table.price_usd * MICRO),
+        weight=table.weight,
+        timeout_s=table.timeout_s,
+        response_format=table.response_format,
+    )
+
+
+def stop_on_signals() -> asyncio.Event:
+    """Give an event that SIGTERM or SIGINT sets."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    return stop

@@ -1,0 +1,56 @@
+"""The command line: the group of all commands, and what a refusal looks like."""
+
+import sys
+
+import click
+
+import service
+from service.commands import keeping, running, sending
+from service.errors import InputRefused, ServiceError, StartRefused
+
+
+def main() -> None:
+    """Run a command; what is refused is one line on stderr, and exit code 2 or 1."""
+    try:
+        commands(prog_name="moderation")
+    except (StartRefused, InputRefused) as error:
+        _complain(error)
+        sys.exit(2)
+    except ServiceError as error:
+        _complain(error)
+        sys.exit(1)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(service.__version__)
+def commands() -> None:
+    """
+    Edit-and-describe image moderation.
+
+    \b
+    Everything on this machine, with a demonstration:
+      moderation up --demo
+    Your own pictures through it, from another shell:
+      moderation submit ~/Pictures --wait --save looked-at
+    """
+
+
+for command in (
+    running.up,
+    running.serve,
+    running.work,
+    running.local,
+    running.migrate,
+    sending.submit,
+    keeping.tokens_group,
+    keeping.rulesets_group,
+):
+    commands.add_command(command)
+
+
+def _complain(error: ServiceError) -> None:
+    click.echo(f"moderation: {error}", err=True)
+    faults = error.errors if isinstance(error, InputRefused) else None
+    for fault in faults or []:
+        place = ":".join(str(fault[key]) for key in ("file", "line", "column") if key in fault)
+        click.echo(f"  {place}: {fault.get('path', '')} {fault.get('message', '')}", err=True)

@@ -1,0 +1,76 @@
+"""The command that sends pictures through a running service."""
+
+import asyncio
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from service import app, reporting, submitting
+from service.commands import DATA_DIR
+from service.errors import WorkFailed
+
+
+@click.command()
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--ruleset", help="Ruleset to judge them by.  [MODERATION_RULESET]")
+@click.option("--wait", is_flag=True, help="Wait until every picture has been judged.")
+@click.option(
+    "--save",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Save before, after and description of each there; waits.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@click.option("--url", help="Address of the service.  [MODERATION_PUBLIC_URL]")
+@DATA_DIR
+def submit(
+    paths: tuple[Path, ...],
+    ruleset: str | None,
+    save: Path | None,
+    url: str | None,
+    data_dir: Path | None,
+    *,
+    wait: bool,
+    as_json: bool,
+) -> None:
+    """
+    Send files and folders of pictures through a running service.
+
+    The token is MODERATION_TOKEN, or the one that `up` keeps in its data folder.  Exit code 1 if
+    a file was refused or an upload failed.
+
+    \b
+    Examples:
+      moderation submit photo.jpg --wait
+      moderation submit ~/Pictures --save looked-at
+      moderation submit incoming/ --ruleset marketplace --wait --json > verdicts.json
+    """
+    configured = app.load(public_url=url, data_dir=data_dir)
+    jobs = submitting.find(paths, ruleset)
+    url, token = app.service_url(configured), app.platform_token(configured)
+    wait = wait or save is not None
+    ended: list[dict[str, Any]] = []
+    try:
+        with click.progressbar(
+            length=len(jobs), label="judged" if wait else "sent", file=sys.stderr
+        ) as bar:
+
+            def finished(item: dict[str, Any]) -> None:
+                ended.append(item)
+                bar.update(1)
+
+            items, page = asyncio.run(reporting.submit(url, token, jobs, save, finished, wait=wait))
+    except KeyboardInterrupt:
+        # What was sent goes on without us; what came back so far is shown.
+        click.echo(reporting.table(ended))
+        raise WorkFailed(f"stopped after {len(ended)} pictures; what was sent goes on") from None
+    if as_json:
+        click.echo(json.dumps({"items": items}, indent=2, ensure_ascii=False))
+    else:
+        click.echo(reporting.table(items))
+    if page is not None:
+        click.echo(f"before and after: {page}", err=as_json)
+    if any("problem" in item or item["state"] == "failed" for item in items):
+        raise WorkFailed("not every picture was judged; see above")

@@ -1,0 +1,146 @@
+"""
+How an attempt is written: transaction 2, and its two siblings for what did not work.
+
+Each is fenced by the attempt: whoever lost the lease writes nothing at all.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from service import callbacks, ids
+from service.errors import LeaseLost
+from service.store import Conn, attempts, images, records, uploads
+from service.store import callbacks as outbox
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """Everything that one successful attempt brought."""
+
+    edited: images.Image
+    thumbnail: images.Image
+    description: dict[str, Any]
+    outcome: str
+    verdict: str
+    severity: int
+    rules: tuple[str, ...]
+    completion: attempts.Completion
+
+
+async def succeed(conn: Conn, claim: uploads.Claim, done: Described, public_url: str) -> None:
+    """
+    Transaction 2: edited image, description, the attempt's end, state and callback, or nothing.
+
+    Raises:
+        LeaseLost: The attempt no longer holds the upload; nothing was written.
+    """
+    async with conn.transaction():
+        await _finish(conn, claim, "done", done.outcome, done.verdict)
+        await images.add(conn, done.edited)
+        await images.add(conn, done.thumbnail)
+        await records.add(
+            conn,
+            claim.id,
+            claim.attempt,
+            edited_sha256=done.edited.sha256,
+            thumbnail_sha256=done.thumbnail.sha256,
+            description=done.description,
+            outcome=done.outcome,
+            severity=done.severity,
+            rules=list(done.rules),
+        )
+        await _complete(conn, claim, done.completion)
+        ended = _ended(claim, "done", done.outcome, done.verdict, done.severity, done.rules)
+        await _tell(conn, ended, public_url)
+
+
+async def fail(
+    conn: Conn,
+    claim: uploads.Claim,
+    outcome: str,
+    completion: attempts.Completion | None,
+    public_url: str,
+) -> None:
+    """
+    End the upload with a typed failure, held for a person; ``completion`` None if no call was made.
+
+    Raises:
+        LeaseLost: The attempt no longer holds the upload; nothing was written.
+    """
+    async with conn.transaction():
+        await _finish(conn, claim, "failed", outcome, "hold")
+        await attempts.close_lost(conn, claim.id, claim.attempt)
+        if completion is not None:
+            await _complete(conn, claim, completion)
+        await _tell(conn, _ended(claim, "failed", outcome, "hold", 0, ()), public_url)
+
+
+async def release(
+    conn: Conn,
+    claim: uploads.Claim,
+    completion: attempts.Completion | None,
+    *,
+    charged: bool,
+    delay_s: float,
+    waiting_for: str | None = None,
+) -> None:
+    """
+    Give the upload back to be tried again after ``delay_s`` seconds.
+
+    Raises:
+        LeaseLost: The attempt no longer holds the upload; nothing was written.
+    """
+    async with conn.transaction():
+        released = await uploads.release(
+            conn,
+            claim.id,
+            claim.attempt,
+            charged=charged,
+            delay=timedelta(seconds=delay_s),
+            waiting_for=waiting_for,
+        )
+        if not released:
+            raise LeaseLost(f"upload {claim.id} is no longer held by attempt {claim.attempt}")
+        if completion is not None:
+            await _complete(conn, claim, completion)
+
+
+async def _finish(conn: Conn, claim: uploads.Claim, state: str, outcome: str, verdict: str) -> None:
+    if not await uploads.finish(conn, claim.id, claim.attempt, state, outcome, verdict):
+        raise LeaseLost(f"upload {claim.id} is no longer held by attempt {claim.attempt}")
+
+
+async def _complete(conn: Conn, claim: uploads.Claim, completion: attempts.Completion) -> None:
+    if not await attempts.complete(conn, claim.id, claim.attempt, completion):
+        raise LeaseLost(f"attempt {claim.attempt} of upload {claim.id} was completed before")
+
+
+async def _tell(conn: Conn, ended: callbacks.Ended, public_url: str) -> None:
+    # The transaction's now() is also the upload's finished_at.
+    at = await conn.fetchval("SELECT now()")
+    body = callbacks.body(ended, at, public_url)
+    kind = callbacks.EVENTS[ended.state]
+    await outbox.add(conn, ids.uuid7(), ended.upload_id, kind, body)
+
+
+def _ended(
+    claim: uploads.Claim,
+    state: str,
+    outcome: str,
+    verdict: str,
+    severity: int,
+    rules: tuple[str, ...],
+) -> callbacks.Ended:
+    return callbacks.Ended(
+        upload_id=claim.id,
+        platform=claim.platform,
+        external_id=claim.external_id,
+        ruleset=claim.ruleset,
+        version=claim.version,
+        state=state,
+        outcome=outcome,
+        verdict=verdict,
+        severity=severity,
+        rules=rules,
+    )

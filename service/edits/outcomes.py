@@ -1,0 +1,74 @@
+"""One table of how an attempt can end and what follows; README prints it, a test holds that."""
+
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+MAX_ATTEMPTS = 6
+RETRY_AFTER_S = (1.0, 300.0)
+BACKOFF_S = (1.0, 60.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Consequence:
+    """
+    What follows from an outcome.
+
+    ``then``: ``end`` the upload as failed with this outcome, ``retry`` it, or ``pause`` all calls
+    of this process and retry.  ``charged``: it counts against the upload's attempts.  ``paid``: the
+    price is entered in the ledger (where billing is unknown, it is).  ``tries``: so many attempts
+    with this outcome end the upload as ``ends_as``.
+    """
+
+    then: Literal["end", "retry", "pause"]
+    charged: bool
+    paid: bool
+    meaning: str
+    tries: int = MAX_ATTEMPTS
+    ends_as: str = "exhausted"
+
+
+TABLE: Mapping[str, Consequence] = {
+    "described": Consequence("end", True, True, "image and valid description came back"),
+    "refused": Consequence(
+        "end", True, False, "the model refused (moderation_blocked, content_policy_violation)"
+    ),
+    "no_image": Consequence(
+        "end", True, True, "200 without a readable image; often a refusal whose reason was lost"
+    ),
+    "no_description": Consequence(
+        "retry", True, True, "200 with an image and no text", tries=2, ends_as="no_description"
+    ),
+    "invalid_description": Consequence(
+        "retry",
+        True,
+        True,
+        "the text is not JSON or breaks the schema",
+        tries=2,
+        ends_as="invalid_description",
+    ),
+    "rate_limited": Consequence("retry", True, False, "429"),
+    "upstream_error": Consequence("retry", True, False, "408, 409, 425 or 5xx"),
+    "rejected": Consequence("retry", True, False, "any other 4xx, or a redirect", tries=2),
+    "timeout": Consequence("retry", True, True, "no whole answer within the deadline"),
+    "cut_off": Consequence("retry", True, True, "the connection broke after the request was sent"),
+    "malformed_answer": Consequence(
+        "retry", True, True, "200 that is not JSON or over the answer cap"
+    ),
+    "unreachable": Consequence("pause", False, False, "no connection could be made"),
+    "unauthorised": Consequence("pause", False, False, "401, 403, or 404: key, route or model"),
+    "lost": Consequence("retry", True, True, "the worker died or lost its lease mid-call"),
+    "released": Consequence("retry", False, True, "the worker was stopped mid-call"),
+}
+
+
+def clamped_retry_after(seconds: float) -> float:
+    """Keep what an upstream asks for within 1 to 300 seconds."""
+    return min(max(seconds, RETRY_AFTER_S[0]), RETRY_AFTER_S[1])
+
+
+def backoff_s(failures: int) -> float:
+    """Wait 1, 2, 4 ... 60 seconds after the first, second, third failure, less up to a quarter."""
+    whole = min(BACKOFF_S[0] * 2.0 ** min(failures - 1, 10), BACKOFF_S[1])
+    return whole * random.uniform(0.75, 1.0)  # noqa: S311  # spreads retries, guards nothing

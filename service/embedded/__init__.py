@@ -1,0 +1,1 @@
+"""An embedded Postgres for `up` and the tests, over the programs of a PyPI wheel."""

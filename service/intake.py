@@ -1,0 +1,120 @@
+"""Transaction 1: an image is checked for what is cheap and certain, committed, then answered."""
+
+import asyncio
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from service import ids
+from service.errors import InputRefused
+from service.pictures import headers
+from service.store import Pool, idempotency, images, rulesets, uploads
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """One image as a platform sent it; ``ruleset`` None means the default one."""
+
+    image: bytes
+    ruleset: str | None
+    external_id: str | None
+    metadata: dict[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """An upload that is committed."""
+
+    upload: uploads.NewUpload
+    received_at: datetime
+
+
+class Intake:
+    """Takes images for platforms."""
+
+    def __init__(self, pool: Pool, limits: headers.Limits, default_ruleset: str) -> None:
+        self._pool, self._limits, self._default = pool, limits, default_ruleset
+
+    async def accept(
+        self,
+        platform: str,
+        received: Received,
+        *,
+        key: str | None,
+        answer: Callable[[Accepted], str],
+    ) -> Accepted | idempotency.FirstAnswer:
+        """
+        Check the image and commit it as a queued upload.
+
+        Args:
+            key: The request's Idempotency-Key; a repeated one gets the first answer.
+            answer: Renders the body of the 202, which is remembered under the key.
+
+        Raises:
+            InputRefused: Any rule broken; then nothing was stored.
+        """
+        image = await asyncio.to_thread(self._inspect, received.image)
+        name = received.ruleset or self._default
+        async with self._pool.acquire() as conn, conn.transaction():
+            asked = b""
+            if key is not None:
+                asked = _digest(image.sha256, name, received)
+                if not await idempotency.lock(conn, platform, key):
+                    raise InputRefused(
+                        "idempotency_in_progress", f"a request with key {key!r} is in progress"
+                    )
+                first = await idempotency.get(conn, platform, key)
+                if first is not None:
+                    return _replayed(first, asked, key)
+            version = await rulesets.live(conn, name)
+            if version is None:
+                raise InputRefused("ruleset_unknown", f"there is no live ruleset {name!r}")
+            upload = uploads.NewUpload(
+                id=ids.uuid7(),
+                platform=platform,
+                external_id=received.external_id,
+                metadata=received.metadata,
+                image_sha256=image.sha256,
+                ruleset=name,
+                version=version,
+            )
+            await images.add(conn, image)
+            accepted = Accepted(upload, await uploads.add(conn, upload))
+            if key is not None:
+                first = idempotency.FirstAnswer(asked, upload.id, 202, answer(accepted))
+                await idempotency.add(conn, platform, key, first)
+        return accepted
+
+    def _inspect(self, data: bytes) -> images.Image:
+        if not data:
+            raise InputRefused("empty_body", "the image is empty")
+        if len(data) > self._limits.max_bytes:
+            raise InputRefused(
+                "body_too_large",
+                f"the image is {len(data)} bytes; allowed: {self._limits.max_bytes}",
+            )
+        header = headers.read(data)
+        headers.check_limits(header, self._limits)
+        return images.Image(
+            sha256=hashlib.sha256(data).digest(),
+            mime=header.mime,
+            width=header.width,
+            height=header.height,
+            frames=header.frames,
+            data=data,
+        )
+
+
+def _digest(image_sha256: bytes, ruleset: str, received: Received) -> bytes:
+    asked = [image_sha256.hex(), ruleset, received.external_id, received.metadata]
+    return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).digest()
+
+
+def _replayed(first: idempotency.FirstAnswer, asked: bytes, key: str) -> idempotency.FirstAnswer:
+    if first.request_sha256 != asked:
+        raise InputRefused(
+            "idempotency_mismatch", f"key {key!r} was used for another image or other fields"
+        )
+    return first

@@ -1,0 +1,1 @@
+"""Pictures: header reading in this process, decoding in limited children only."""

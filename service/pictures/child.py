@@ -1,0 +1,104 @@
+"""
+The decode child, started by ``service.pictures.pool`` as ``python -m service.pictures.child``.
+It speaks ``service.pictures.wire`` on stdin and stdout, and limits itself before the first request.
+"""
+
+import ctypes
+import io
+import os
+import resource
+import signal
+import sys
+from typing import BinaryIO
+
+from PIL import AvifImagePlugin, Image
+
+from service.errors import Unreadable
+from service.pictures import wire
+from service.pictures.canonical import OutOfMemory, canonical
+
+MEMORY_BYTES = 1 << 30
+CPU_S = 10
+_PR_SET_PDEATHSIG = 1
+_WARM_UP = ("JPEG", "PNG", "GIF", "WEBP", "AVIF")
+
+
+def main() -> None:
+    """Warm up, give up every right that decoding does not need, then answer until the end."""
+    # A terminal's Ctrl-C is for the parent, which decides when this process ends.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _warm_up()
+    give_up_rights()
+    serve(sys.stdin.buffer, sys.stdout.buffer)
+
+
+def serve(requests: BinaryIO, answers: BinaryIO) -> None:
+    """Answer one request after another until the end of input or ``PICTURES_PER_CHILD``."""
+    _say(answers, {"ready": True})
+    for _ in range(wire.PICTURES_PER_CHILD):
+        prefix = requests.read(wire.LENGTH_BYTES)
+        if not prefix:
+            return
+        head, lengths = wire.read_head(requests.read(wire.head_length(prefix)))
+        payloads = [requests.read(length) for length in lengths]
+        allow_cpu(CPU_S)
+        try:
+            picture = canonical(payloads[0], thumbnail_side=head["thumbnail_side"])
+        except OutOfMemory as error:
+            # What is left of the memory may be in pieces, so the next picture needs a new process.
+            _say(answers, {"out_of_memory": str(error)})
+            return
+        except Unreadable as error:
+            _say(answers, {"unreadable": str(error)})
+            continue
+        files = [file for file in (picture.data, picture.thumbnail) if file is not None]
+        facts = {"mime": picture.mime, "width": picture.width, "height": picture.height}
+        _say(answers, facts, files)
+
+
+def give_up_rights() -> None:
+    """
+    Limit this process for good: memory, no new descriptors (so no file and no socket), no file
+    growth, no core, no new processes; and let it die with its parent.
+    """
+    # Whatever a decoder prints must not reach the service's log; faults until here did.
+    silence = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(silence, 2)
+    os.close(silence)
+    if sys.platform == "linux":
+        # Only Linux keeps an address space limit and tells of a parent's death.
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    # Linux does not hold root to this one; without descriptors a new process could do nothing.
+    resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))
+    # Open descriptors go on working below a limit of 0; nothing new can be opened.
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, 0))
+
+
+def allow_cpu(seconds: int) -> None:
+    """Let this process use so many more seconds of CPU; then SIGXCPU ends it."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    soft = int(used.ru_utime + used.ru_stime) + 1 + seconds
+    resource.setrlimit(resource.RLIMIT_CPU, (soft, resource.RLIM_INFINITY))
+
+
+def _warm_up() -> None:
+    """Load everything that Pillow loads on first use, since no file can be opened later."""
+    # AVIF would start a thread for each core, which RLIMIT_NPROC forbids.
+    AvifImagePlugin.DEFAULT_MAX_THREADS = 1
+    for name in _WARM_UP:
+        file = io.BytesIO()
+        Image.new("RGB", (16, 16)).save(file, name)
+        canonical(file.getvalue(), thumbnail_side=8)
+
+
+def _say(answers: BinaryIO, head: dict[str, object], payloads: list[bytes] | None = None) -> None:
+    answers.write(wire.frame(head, payloads or []))
+    answers.writelines(payloads or [])
+    answers.flush()
+
+
+if __name__ == "__main__":
+    main()

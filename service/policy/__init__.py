@@ -1,0 +1,1 @@
+"""Policy, all pure: rulesets, the prompt and schema made of them, and what descriptions mean."""

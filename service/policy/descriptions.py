@@ -1,0 +1,209 @@
+"""Descriptions: the schema a version asks for, the check of an answer and what follows from it."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import Any, Final, Literal
+
+from jsonschema import Draft202012Validator, ValidationError
+from referencing import Registry
+from referencing.exceptions import Unresolvable
+
+from service.errors import ServiceError
+from service.policy import strict_json
+from service.policy.rulesets import Ruleset, Verdict
+from service.policy.strict_json import JsonRefused
+
+MAX_REASONS: Final = 5
+MAX_REASON_CHARACTERS: Final = 300
+
+Outcome = Literal["clean", "redacted", "violating", "not_assessed"]
+
+# From lenient to strict.
+_STRICTNESS: Final[Mapping[Verdict, int]] = {"allow": 0, "allow_edited": 1, "hold": 2, "block": 3}
+_OUTCOMES: Final[Mapping[Verdict, Outcome]] = {
+    "allow": "clean",
+    "allow_edited": "redacted",
+    "hold": "violating",
+    "block": "violating",
+}
+
+
+class DescriptionInvalid(ServiceError):
+    """The answer is no description of this ruleset; ``reasons`` says why, at most five, bounded."""
+
+    code = "invalid_description"
+
+    def __init__(self, *reasons: str) -> None:
+        self.reasons = tuple(_bounded(reason) for reason in reasons[:MAX_REASONS])
+        super().__init__(" ".join(self.reasons))
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """
+    What a description means under its ruleset.
+
+    ``severity`` is the greatest of the findings, 0 without any; ``rules`` are their distinct
+    ids in alphabetical order.
+    """
+
+    outcome: Outcome
+    verdict: Verdict
+    severity: int
+    rules: tuple[str, ...]
+
+
+def schema(ruleset: Ruleset) -> dict[str, Any]:
+    """
+    Generate the JSON Schema (draft 2020-12) that answers under this ruleset must fit.
+
+    Only the ruleset's own rule ids fit, so an invented rule is refused.  Rationale stands before
+    severity, because models that reason first rate better (LlavaGuard's prompts since v13).
+    """
+    ids = [rule.id for rule in ruleset.rules]
+    finding = _closed(
+        {
+            "rule": {"enum": ids},
+            "rationale": _text(4000),
+            "severity": {"type": "integer", "minimum": 1, "maximum": 4},
+            "confidence": {"type": "number", "minimum": 0, "maximum": 1},
+            "box_2d": {
+                "type": ["array", "null"],
+                "items": {"type": "integer", "minimum": 0, "maximum": 1000},
+                "minItems": 4,
+                "maxItems": 4,
+            },
+            "edit": _text(200),
+        }
+    )
+    # jsonschema compares every two of mixed values for uniqueItems, so the length is bounded and
+    # checked before it.
+    not_assessed = {"type": "array", "items": {"enum": ids}, "maxItems": len(ids)}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **_closed(
+            {
+                "summary": _text(4000),
+                "alt_text": _text(4000),
+                "findings": {"type": "array", "items": finding, "maxItems": 200},
+                "not_assessed": {**not_assessed, "uniqueItems": True},
+                "text_to_model": {"type": "array", "items": _text(2000), "maxItems": 100},
+            }
+        ),
+    }
+
+
+def parse(text: str | bytes) -> tuple[dict[str, Any], bool]:
+    """
+    Read the text that came with a picture as one JSON object, strictly.
+
+    Returns:
+        The object, not yet checked against a schema, and whether the one lenient step was needed
+        (a code fence or prose around the object was stripped), which callers count.
+
+    Raises:
+        DescriptionInvalid: Whatever ``strict_json.read`` refuses.
+    """
+    try:
+        return strict_json.read(text)
+    except JsonRefused as error:
+        raise DescriptionInvalid(str(error)) from error
+
+
+class Checker:
+    """The judge of all descriptions of one version; compile it once and keep it."""
+
+    def __init__(self, schema: Mapping[str, Any]) -> None:
+        # Without an empty registry jsonschema fetches a $ref from wherever it points to.
+        self._validator = Draft202012Validator(dict(schema), registry=Registry())
+
+    def check(self, document: object) -> None:
+        """Raise DescriptionInvalid unless the document fits the schema and its boxes are boxes."""
+        try:
+            # The errors come lazily, so a large document with many faults costs no more.
+            errors = list(islice(self._validator.iter_errors(document), MAX_REASONS))
+        except Unresolvable as error:
+            raise DescriptionInvalid(f"The schema points outside itself: {error}.") from error
+        reasons = [_reason(error) for error in errors] or list(_bad_boxes(document))
+        if reasons:
+            raise DescriptionInvalid(*reasons)
+
+
+def judge(description: Mapping[str, Any], ruleset: Ruleset) -> Judgement:
+    """
+    Say what a checked description means under its ruleset.
+
+    The strictest rule verdict among the findings counts; without findings ``on_clean``.  What was
+    not assessed, or text that addressed the model, forces at least ``hold``.
+
+    Raises:
+        DescriptionInvalid: A finding names a rule that the ruleset does not have.
+    """
+    verdicts = {rule.id: rule.verdict for rule in ruleset.rules}
+    findings = description["findings"]
+    named = {finding["rule"] for finding in findings}
+    if unknown := sorted(named - verdicts.keys()):
+        raise DescriptionInvalid(f"Rule {unknown[0]!r} is not in ruleset {ruleset.name}.")
+    found = [verdicts[rule] for rule in named]
+    outcome = _OUTCOMES[_strictest(found)] if found else "clean"
+    verdict = _strictest(found) if found else ruleset.on_clean
+    if description["not_assessed"] or description["text_to_model"]:
+        verdict = _strictest([verdict, "hold"])
+    if description["not_assessed"] and outcome == "clean":
+        outcome = "not_assessed"
+    return Judgement(
+        outcome=outcome,
+        verdict=verdict,
+        severity=max((finding["severity"] for finding in findings), default=0),
+        rules=tuple(sorted(named)),
+    )
+
+
+def with_unseen_frames(judgement: Judgement) -> Judgement:
+    """Hold what was judged by its first frame only: nothing says that the others are clean."""
+    outcome: Outcome = "not_assessed" if judgement.outcome == "clean" else judgement.outcome
+    return replace(judgement, outcome=outcome, verdict=_strictest([judgement.verdict, "hold"]))
+
+
+def _strictest(verdicts: list[Verdict]) -> Verdict:
+    return max(verdicts, key=_STRICTNESS.__getitem__)
+
+
+def _closed(properties: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": list(properties),
+        "additionalProperties": False,
+    }
+
+
+def _text(longest: int) -> dict[str, Any]:
+    return {"type": "string", "maxLength": longest}
+
+
+def _reason(error: ValidationError) -> str:
+    where = error.json_path.removeprefix("$").removeprefix(".") or "The description"
+    return f"{where}: {error.message}."
+
+
+def _bad_boxes(document: Any) -> Iterator[str]:
+    """Yield a reason for each box without area; the document fits the schema already."""
+    for index, finding in enumerate(document.get("findings", ())):
+        if finding["box_2d"] is None:
+            continue
+        top, left, bottom, right = finding["box_2d"]
+        if top >= bottom or left >= right:
+            yield (
+                f"findings[{index}].box_2d: {finding['box_2d']} has no area;"
+                " [ymin, xmin, ymax, xmax] with ymin < ymax and xmin < xmax is needed."
+            )
+
+
+def _bounded(reason: str) -> str:
+    if len(reason) <= MAX_REASON_CHARACTERS:
+        return reason
+    # Both ends are kept: jsonschema prints the value first and what is wrong with it last.
+    half = MAX_REASON_CHARACTERS // 2 - 1
+    return f"{reason[:half]}…{reason[-half:]}"

@@ -1,0 +1,101 @@
+"""Rulesets from files become immutable versions, rendered once and for all."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from service.errors import InputRefused, WorkFailed
+from service.policy import descriptions, prompt, rulesets
+from service.store import Conn, audit
+from service.store import rulesets as store
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What became of one file; ``new`` is False where the same content was a version already."""
+
+    name: str
+    version: int
+    new: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A ruleset file, read and checked."""
+
+    path: Path
+    text: str
+    ruleset: rulesets.Ruleset
+
+
+def read(paths: Sequence[Path]) -> list[Source]:
+    """
+    Read and check ruleset files; a folder stands for the ``*.yaml`` in it.
+
+    Raises:
+        InputRefused: ``ruleset_invalid`` with every fault of every file, each with its ``file``.
+        WorkFailed: A path that cannot be read, or a folder without rulesets.
+    """
+    sources: list[Source] = []
+    faults: list[dict[str, object]] = []
+    for path in paths:
+        files = sorted(path.glob("*.yaml")) if path.is_dir() else [path]
+        if not files:
+            raise WorkFailed(f"{path} holds no *.yaml file")
+        for file in files:
+            try:
+                data = file.read_bytes()
+                sources.append(Source(file, data.decode("utf-8", "replace"), rulesets.parse(data)))
+            except OSError as error:
+                raise WorkFailed(f"cannot read {file}: {error.strerror}") from error
+            except InputRefused as error:
+                faults += [{"file": str(file), **fault} for fault in error.errors or []]
+    if faults:
+        raise InputRefused("ruleset_invalid", f"{len(faults)} faults", errors=faults)
+    return sources
+
+
+async def publish(conn: Conn, ruleset: rulesets.Ruleset, source: str, author: str) -> Imported:
+    """Keep the content as a version and make it live; the same content twice is one version."""
+    sha256 = rulesets.digest(ruleset)
+    async with conn.transaction():
+        await store.lock(conn, ruleset.name)
+        known = await store.find(conn, ruleset.name, bytes.fromhex(sha256))
+        number = known or await store.next_number(conn, ruleset.name)
+        if known is None:
+            version = rulesets.Version(ruleset, number, sha256)
+            await store.add(conn, _rendered(version, source, author))
+        await store.publish(conn, ruleset.name, number)
+        await audit.add(conn, author, "ruleset.publish", f"{ruleset.name}/{number}", sha256=sha256)
+    return Imported(ruleset.name, number, known is None)
+
+
+async def seed(conn: Conn, folder: Path) -> list[Imported]:
+    """Publish the folder's rulesets whose names are not known yet; what staff published stays."""
+    return [
+        await publish(conn, source.ruleset, source.text, "moderation")
+        for source in read([folder])
+        if await store.live(conn, source.ruleset.name) is None
+    ]
+
+
+def prompt_length(ruleset: rulesets.Ruleset) -> int:
+    """Count the characters of the prompt that a first version of the content would have."""
+    return len(prompt.render(rulesets.Version(ruleset, 1, rulesets.digest(ruleset))))
+
+
+def _rendered(version: rulesets.Version, source: str, author: str) -> store.NewVersion:
+    text = prompt.render(version)
+    content: dict[str, Any] = version.ruleset.model_dump(mode="json")
+    return store.NewVersion(
+        ruleset=version.ruleset.name,
+        version=version.number,
+        sha256=bytes.fromhex(version.sha256),
+        source=source,
+        content=content,
+        prompt=text,
+        prompt_sha256=bytes.fromhex(prompt.sha256(text)),
+        schema=descriptions.schema(version.ruleset),
+        author=author,
+    )

@@ -1,0 +1,109 @@
+"""What one successful attempt wrote, and the moderators' query over all that has ended."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+
+from service.store import Conn, Row
+from service.store.uploads import VIEW
+
+_ADD = """
+    INSERT INTO records (upload_id, attempt, edited_sha256, thumbnail_sha256, description,
+                         outcome, severity, rules)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+"""
+# Every filter is one condition with one parameter; `{}` is its place.
+_WHERE = {
+    "state": "u.state = {}",
+    "outcome": "u.outcome = {}",
+    "verdict": "u.verdict = {}",
+    "platform": "u.platform = {}",
+    "ruleset": "u.ruleset = {}",
+    "version": "u.version = {}",
+    "rule": "r.rules @> ARRAY[{}::text]",
+    "min_severity": "r.severity >= {}",
+    "received_from": "u.received_at >= {}",
+    "received_to": "u.received_at < {}",
+    "external_id": "u.external_id = {}",
+    "sha256": "u.image_sha256 = decode({}, 'hex')",
+}
+Word = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]+$")]
+
+
+class Filter(BaseModel):
+    """Which uploads that are done or failed; every field given must match."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    state: Literal["done", "failed"] | None = None
+    outcome: (
+        Literal[
+            "clean",
+            "redacted",
+            "violating",
+            "not_assessed",
+            "refused",
+            "no_image",
+            "no_description",
+            "invalid_description",
+            "unfaithful_edit",
+            "exhausted",
+            "unreadable",
+        ]
+        | None
+    ) = None
+    verdict: Literal["allow", "allow_edited", "hold", "block"] | None = None
+    platform: Word | None = None
+    ruleset: Word | None = None
+    version: Annotated[int, Field(ge=1, lt=2**31)] | None = None
+    rule: Word | None = Field(None, description="the id of a rule among the findings")
+    min_severity: Annotated[int, Field(ge=1, le=4)] | None = None
+    received_from: AwareDatetime | None = Field(None, description="received at or after this time")
+    received_to: AwareDatetime | None = Field(None, description="received before this time")
+    external_id: Word | None = None
+    sha256: Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")] | None = Field(
+        None, description="of the received bytes"
+    )
+
+
+async def add(
+    conn: Conn,
+    upload: UUID,
+    attempt: int,
+    *,
+    edited_sha256: bytes,
+    thumbnail_sha256: bytes,
+    description: dict[str, object],
+    outcome: str,
+    severity: int,
+    rules: list[str],
+) -> None:
+    """Write the record of the attempt that succeeded; severity and rules are its columns."""
+    await conn.execute(
+        _ADD,
+        upload,
+        attempt,
+        edited_sha256,
+        thumbnail_sha256,
+        description,
+        outcome,
+        severity,
+        rules,
+    )
+
+
+async def find(conn: Conn, wanted: Filter, *, after: UUID | None, limit: int) -> list[Row]:
+    """List ended uploads, the newest first, from behind the id ``after``."""
+    conditions = ["u.state IN ('done', 'failed')"]
+    values: list[str | int | datetime | UUID] = []
+    for name, value in wanted.model_dump(exclude_none=True).items():
+        values.append(value)
+        conditions.append(_WHERE[name].format(f"${len(values)}"))
+    if after is not None:
+        values.append(after)
+        conditions.append(f"u.id < ${len(values)}")
+    values.append(limit)
+    query = f"{VIEW} WHERE {' AND '.join(conditions)} ORDER BY u.id DESC LIMIT ${len(values)}"
+    return await conn.fetch(query, *values)

@@ -1,0 +1,192 @@
+"""The uploads table, which is the queue: adding, claiming, renewing, releasing, finishing."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from service.store import Conn, Row
+
+# The channels named below are CHANNEL_DUE and CHANNEL_FINISHED of this package.
+_ADD = """
+    INSERT INTO uploads (id, platform, external_id, metadata, image_sha256, ruleset, version)
+    VALUES ($1, $2, $3, $4, $5, $6, $7)
+ RETURNING received_at, pg_notify('uploads_due', '')
+"""
+_CLAIM = """
+    WITH due AS (
+        SELECT id
+          FROM uploads
+         WHERE state IN ('queued', 'working')
+           AND due_at <= coalesce($3::timestamptz, now())
+         ORDER BY due_at, id
+         LIMIT $1
+           FOR UPDATE SKIP LOCKED)
+    UPDATE uploads AS u
+       SET state = 'working',
+           waiting_for = NULL,
+           attempt = u.attempt + 1,
+           charges = u.charges + 1,
+           due_at = coalesce($3::timestamptz, now()) + $2::interval
+      FROM due
+     WHERE u.id = due.id
+ RETURNING u.id, u.platform, u.external_id, u.image_sha256, u.canonical_sha256,
+           u.ruleset, u.version, u.attempt, u.charges
+"""
+_RENEW = """
+    UPDATE uploads AS u
+       SET due_at = now() + $3::interval
+      FROM unnest($1::uuid[], $2::integer[]) AS held (id, attempt)
+     WHERE u.id = held.id AND u.attempt = held.attempt AND u.state = 'working'
+ RETURNING u.id
+"""
+_KEEP_CANONICAL = """
+    UPDATE uploads
+       SET canonical_sha256 = $3
+     WHERE id = $1 AND attempt = $2 AND state = 'working'
+ RETURNING id
+"""
+_RELEASE = """
+    UPDATE uploads
+       SET state = 'queued',
+           charges = charges - CASE WHEN $3 THEN 0 ELSE 1 END,
+           due_at = now() + $4::interval,
+           waiting_for = $5
+     WHERE id = $1 AND attempt = $2 AND state = 'working'
+ RETURNING pg_notify('uploads_due', '')
+"""
+_FINISH = """
+    UPDATE uploads
+       SET state = $3, outcome = $4, verdict = $5, finished_at = now()
+     WHERE id = $1 AND attempt = $2 AND state = 'working'
+ RETURNING pg_notify('uploads_finished', id::text)
+"""
+# What a reader of an upload gets, with its record and its attempts in one row.
+VIEW = """
+    SELECT u.id, u.platform, u.external_id, u.state, u.waiting_for, u.reused_from, u.outcome,
+           u.verdict, u.ruleset, u.version, u.received_at, u.finished_at, u.metadata,
+           u.canonical_sha256, r.edited_sha256, r.thumbnail_sha256, r.description,
+           (SELECT coalesce(jsonb_agg(jsonb_build_object(
+                       'attempt', a.attempt, 'upstream', a.upstream, 'model', a.model,
+                       'outcome', a.outcome, 'charged', a.charged,
+                       'cost_microusd', a.cost_microusd,
+                       'prompt_sha256', encode(a.prompt_sha256, 'hex'), 'detail', a.detail,
+                       'started_at', a.started_at, 'finished_at', a.finished_at)
+                   ORDER BY a.attempt), '[]')
+              FROM attempts AS a WHERE a.upload_id = u.id) AS attempts
+      FROM uploads AS u LEFT JOIN records AS r ON r.upload_id = u.id
+"""
+_GET = VIEW + "WHERE u.id = $1 AND ($2::text IS NULL OR u.platform = $2)"
+_FINISHED_OF = """
+    SELECT id FROM uploads
+     WHERE id = ANY ($1::uuid[]) AND state NOT IN ('queued', 'working')
+"""
+_ENDED_BY = """
+    SELECT state IN ('done', 'failed') FROM uploads WHERE id = $1 AND attempt = $2
+"""
+_BACKLOG = """
+    SELECT state, count(*) AS uploads,
+           coalesce(extract(epoch FROM now() - min(received_at)), 0)::float8 AS oldest_s
+      FROM uploads WHERE state IN ('queued', 'working') GROUP BY state
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class NewUpload:
+    """What intake knows of an upload; ``image_sha256`` names the received bytes."""
+
+    id: UUID
+    platform: str
+    external_id: str | None
+    metadata: dict[str, object]
+    image_sha256: bytes
+    ruleset: str
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One upload held by one worker until the lease ends; ``attempt`` is the fence."""
+
+    id: UUID
+    platform: str
+    external_id: str | None
+    image_sha256: bytes
+    canonical_sha256: bytes | None
+    ruleset: str
+    version: int
+    attempt: int
+    charges: int
+
+
+async def add(conn: Conn, upload: NewUpload) -> datetime:
+    """Queue the upload and wake a worker at commit; tell when it was received."""
+    received_at: datetime = await conn.fetchval(
+        _ADD,
+        upload.id,
+        upload.platform,
+        upload.external_id,
+        upload.metadata,
+        upload.image_sha256,
+        upload.ruleset,
+        upload.version,
+    )
+    return received_at
+
+
+async def claim(
+    conn: Conn, limit: int, lease: timedelta, *, now: datetime | None = None
+) -> list[Claim]:
+    """Take up to ``limit`` uploads due longest; a dead worker's come due again by themselves."""
+    return [Claim(**row) for row in await conn.fetch(_CLAIM, limit, lease, now)]
+
+
+async def renew(conn: Conn, held: dict[UUID, int], lease: timedelta) -> set[UUID]:
+    """Extend the leases of the uploads held (id to attempt); tell which of them still are."""
+    rows = await conn.fetch(_RENEW, list(held), list(held.values()), lease)
+    return {row["id"] for row in rows}
+
+
+async def keep_canonical(conn: Conn, upload: UUID, attempt: int, sha256: bytes) -> bool:
+    """Note the canonical picture; False if the attempt no longer holds the upload."""
+    return await conn.fetchval(_KEEP_CANONICAL, upload, attempt, sha256) is not None
+
+
+async def release(
+    conn: Conn,
+    upload: UUID,
+    attempt: int,
+    *,
+    charged: bool,
+    delay: timedelta,
+    waiting_for: str | None = None,
+) -> bool:
+    """Give the upload back, due after ``delay``; False if the attempt no longer holds it."""
+    row = await conn.fetchrow(_RELEASE, upload, attempt, charged, delay, waiting_for)
+    return row is not None
+
+
+async def finish(
+    conn: Conn, upload: UUID, attempt: int, state: str, outcome: str, verdict: str
+) -> bool:
+    """End the upload and wake whoever waits; False if the attempt no longer holds it."""
+    return await conn.fetchrow(_FINISH, upload, attempt, state, outcome, verdict) is not None
+
+
+async def ended_by(conn: Conn, upload: UUID, attempt: int) -> bool:
+    """Tell whether this very attempt ended the upload (asked after an unknown commit)."""
+    return bool(await conn.fetchval(_ENDED_BY, upload, attempt))
+
+
+async def get(conn: Conn, upload: UUID, platform: str | None) -> Row | None:
+    """Read one upload with its record and attempts; only the platform's own where one is given."""
+    return await conn.fetchrow(_GET, upload, platform)
+
+
+async def finished_of(conn: Conn, uploads: list[UUID]) -> set[UUID]:
+    """Tell which of these uploads are no longer queued or working."""
+    return {row["id"] for row in await conn.fetch(_FINISHED_OF, uploads)}
+
+
+async def backlog(conn: Conn) -> list[Row]:
+    """Count unfinished uploads by state, with the age of the oldest in seconds."""
+    return await conn.fetch(_BACKLOG)

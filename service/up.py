@@ -1,0 +1,245 @@
+"""Everything on one machine: database, local edits endpoint, API and workers, as one command."""
+
+import asyncio
+import contextlib
+import socket
+import time
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import aiohttp
+import asyncpg
+
+from service import administering, log, preparing, supervising
+from service.embedded.server import EmbeddedPostgres
+from service.errors import StartRefused, WorkFailed
+from service.store.database import APPLICATION_ROLE, Database, speak_json
+from service.supervising import Child
+
+DATABASE = "moderation"
+OWNER_ROLE = "moderation_owner"
+READY_S = 120.0
+POLL_S = 0.1
+STOP_MARGIN_S = 10.0
+FATAL_DEATHS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """
+    What to run.
+
+    ``database`` None means one of our own; ``with_local`` starts the local edits endpoint;
+    ``environment`` is the children's, to which is added what is found out here.
+    """
+
+    data_dir: Path
+    host: str
+    port: int
+    workers: int
+    local_processes: int
+    grace_s: float
+    database: Database | None
+    with_local: bool
+    environment: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """What is up: where it answers, where its database is, and one token for each role."""
+
+    url: str
+    database: Database
+    superuser_dsn: str | None
+    tokens: Mapping[str, str]
+    tokens_path: Path
+
+
+@asynccontextmanager
+async def running(plan: Plan, stop: asyncio.Event) -> AsyncIterator[Running]:
+    """
+    Start all parts, keep them alive, and stop them in reverse when left.
+
+    Raises:
+        StartRefused: The port is taken, the data folder is in use, the database does not fit.
+        WorkFailed: A part did not get ready, or ``stop`` was set before.
+    """
+    async with AsyncExitStack() as stack:
+        listener = stack.enter_context(_listener(plan.host, plan.port))
+        _make_folder(plan.data_dir)
+        children: list[Child] = []
+        stack.push_async_callback(supervising.stop, children, plan.grace_s + STOP_MARGIN_S)
+        environment = dict(plan.environment)
+        waited_for = []
+        if plan.with_local:
+            inside = stack.enter_context(_listener("127.0.0.1", 0))
+            environment |= _local_upstream(inside)
+            # It takes longest to warm up, so it is started first and waited for last.
+            children.append(_local(plan, inside, environment))
+            await children[0].start()
+            waited_for.append(f"{_address(inside)}/healthz")
+        postgres, where = await _database(plan, stack)
+        for name in await preparing.prepare(where):
+            log.get().info("prepared", name=name)
+        tokens_path = plan.data_dir / "tokens.json"
+        conn = await where.connect_owner()
+        try:
+            await speak_json(conn)
+            tokens = await administering.first_tokens(conn, tokens_path)
+        finally:
+            await conn.close()
+        url = _address(listener)
+        environment |= {
+            "MODERATION_DATABASE_URL": where.dsn,
+            "MODERATION_HOST": plan.host,
+            "MODERATION_PORT": str(listener.getsockname()[1]),
+        }
+        roles = [_serve(listener, environment)]
+        roles += [_work(number, environment) for number in range(1, plan.workers + 1)]
+        for child in roles:
+            await child.start()
+        children += roles
+        keeper = asyncio.create_task(_keep_alive(children, postgres))
+        stack.push_async_callback(_cancel, keeper)
+        for address in (f"{url}/readyz", *waited_for):
+            await _wait_ready(address, children, stop)
+        stack.enter_context(_noted(plan.data_dir / "address", url))
+        superuser = postgres.dsn(DATABASE, "postgres") if postgres else None
+        yield Running(url, where, superuser, tokens, tokens_path)
+
+
+async def _database(plan: Plan, stack: AsyncExitStack) -> tuple[EmbeddedPostgres | None, Database]:
+    if plan.database is not None:
+        return None, plan.database
+    postgres = EmbeddedPostgres(plan.data_dir / "postgres")
+    stack.push_async_callback(asyncio.to_thread, postgres.stop)
+    await asyncio.to_thread(postgres.start)
+    return postgres, await bootstrap(postgres)
+
+
+async def bootstrap(postgres: EmbeddedPostgres) -> Database:
+    """Make the database and its two logins, unless they are there: owner and application."""
+    conn = await asyncpg.connect(postgres.dsn("postgres", "postgres"))
+    try:
+        logins = {row["rolname"] for row in await conn.fetch("SELECT rolname FROM pg_roles")}
+        for role in {OWNER_ROLE, APPLICATION_ROLE} - logins:
+            await conn.execute(f"CREATE ROLE {role} LOGIN")
+        await conn.execute(f"GRANT {APPLICATION_ROLE} TO {OWNER_ROLE}")
+        known = await conn.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", DATABASE)
+        if not known:
+            await conn.execute(f"CREATE DATABASE {DATABASE} OWNER {OWNER_ROLE}")
+    finally:
+        await conn.close()
+    return Database(
+        dsn=postgres.dsn(DATABASE, APPLICATION_ROLE), owner_dsn=postgres.dsn(DATABASE, OWNER_ROLE)
+    )
+
+
+async def _keep_alive(children: list[Child], postgres: EmbeddedPostgres | None) -> None:
+    while True:
+        await asyncio.sleep(supervising.POLL_S)
+        supervising.reap_orphans(children)
+        for child in children:
+            await child.revive()
+        if postgres is not None and postgres.poll() is not None:
+            log.get().error("postgres_died", status=postgres.poll())
+            try:
+                await asyncio.to_thread(postgres.start)
+            except StartRefused as error:
+                log.get().error("postgres_not_started", reason=str(error))
+                await asyncio.sleep(supervising.LONGEST_WAIT_S)
+
+
+async def _wait_ready(address: str, children: list[Child], stop: asyncio.Event) -> None:
+    deadline = time.monotonic() + READY_S
+    answer = "no answer"
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as session:
+        while time.monotonic() < deadline:
+            for child in children:
+                if child.quick_deaths >= FATAL_DEATHS:
+                    raise WorkFailed(f"the process {child.name} keeps dying; its log tells why")
+            if stop.is_set():
+                raise WorkFailed("stopped before everything was up")
+            try:
+                async with session.get(address) as response:
+                    if response.status == 200:
+                        return
+                    answer = await response.text()
+            except (aiohttp.ClientError, TimeoutError) as error:
+                answer = str(error)
+            await asyncio.sleep(POLL_S)
+    raise WorkFailed(f"{address} was not ready within {READY_S:.0f} s: {answer}")
+
+
+def _serve(listener: socket.socket, environment: Mapping[str, str]) -> Child:
+    descriptor = listener.fileno()
+    return Child("serve", ("serve", "--fd", str(descriptor)), environment, (descriptor,))
+
+
+def _work(number: int, environment: Mapping[str, str]) -> Child:
+    return Child(f"work-{number}", ("work",), environment)
+
+
+def _local(plan: Plan, listener: socket.socket, environment: Mapping[str, str]) -> Child:
+    descriptor = listener.fileno()
+    arguments = ("local", "--fd", str(descriptor), "--processes", str(plan.local_processes))
+    return Child("local", arguments, environment, (descriptor,))
+
+
+def _local_upstream(listener: socket.socket) -> dict[str, str]:
+    return {
+        "MODERATION_UPSTREAM_URL": f"{_address(listener)}/v1",
+        "MODERATION_UPSTREAM_NAME": "local",
+        "MODERATION_UPSTREAM_MODEL": "local-detectors",
+        "MODERATION_UPSTREAM_PRICE_USD": "0",
+    }
+
+
+def _listener(host: str, port: int) -> socket.socket:
+    """Listen here, so that connections queue while the process that accepts them restarts."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(1024)
+    except OSError as error:
+        listener.close()
+        raise StartRefused(
+            f"cannot listen on {host}:{port}: {error.strerror}; "
+            "choose another port with --port or MODERATION_PORT (0 takes any)"
+        ) from error
+    return listener
+
+
+def _address(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  # any means here too
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+def _make_folder(path: Path) -> None:
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise StartRefused(
+            f"cannot make the data folder {path}: {error.strerror}; choose another with --data-dir"
+        ) from error
+
+
+@contextlib.contextmanager
+def _noted(path: Path, text: str) -> Iterator[None]:
+    """Keep a file with this text for as long as we run."""
+    path.write_text(text, "utf-8")
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+
+
+async def _cancel(task: "asyncio.Task[None]") -> None:
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task

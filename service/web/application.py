@@ -1,0 +1,39 @@
+"""The API as one aiohttp application; it opens nothing until it runs."""
+
+from aiohttp import web
+
+import service
+from service.intake import Intake
+from service.store import Pool
+from service.web import POOL, operations, problems, records, uploads
+from service.web.openapi import Api
+from service.web.waiting import Waiting
+
+
+def api() -> Api:
+    """Declare every operation."""
+    declared = Api("Edit-and-describe moderation", service.__version__)
+    uploads.add_to(declared)
+    records.add_to(declared)
+    operations.add_to(declared)
+    return declared
+
+
+def create(
+    pool: Pool,
+    intake: Intake,
+    waiting: Waiting,
+    readiness: operations.Readiness,
+    max_image_bytes: int,
+) -> web.Application:
+    """Put the API together from what the composition root has opened."""
+    app = web.Application(middlewares=[operations.measure, problems.middleware])
+    app[POOL] = pool
+    app[uploads.INTAKE] = intake
+    app[uploads.WAITING] = waiting
+    app[uploads.MAX_IMAGE_BYTES] = max_image_bytes
+    app[operations.READINESS] = readiness
+    app[operations.METRICS] = operations.new_metrics()
+    app.cleanup_ctx.append(waiting.run)
+    app.add_routes(api().routes())
+    return app

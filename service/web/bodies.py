@@ -1,0 +1,212 @@
+"""Bodies that carry an upload: raw bytes, a form or JSON; read within limits, never trusted."""
+
+import asyncio
+import json
+from typing import Annotated, Any
+
+import pybase64
+from aiohttp import web
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    StringConstraints,
+    TypeAdapter,
+    ValidationError,
+)
+
+from service import forms
+from service.errors import InputRefused
+from service.intake import Received
+from service.web import openapi
+
+MAX_METADATA_BYTES = 16_384
+# Room for the fields beside the image, and for base64's four bytes for three.
+OVERHEAD_BYTES = 100_000
+READ_TIMEOUT_S = 60.0
+
+
+def _storable(text: str) -> str:
+    """Refuse what Postgres cannot keep as text."""
+    if any(ord(character) < 32 for character in text):
+        raise ValueError("control characters are not allowed")
+    text.encode()  # A lone surrogate raises UnicodeEncodeError, which is a ValueError.
+    return text
+
+
+def _small(metadata: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    text = json.dumps(metadata, ensure_ascii=False, allow_nan=False)
+    if len(text.encode()) > MAX_METADATA_BYTES:
+        raise ValueError(f"metadata is over {MAX_METADATA_BYTES} bytes")
+    _refuse_nul(metadata)
+    return metadata
+
+
+def _refuse_nul(value: JsonValue) -> None:
+    match value:
+        case str() if "\0" in value:
+            raise ValueError("NUL characters are not allowed")
+        case list():
+            for item in value:
+                _refuse_nul(item)
+        case dict():
+            for name, item in value.items():
+                _refuse_nul(name)
+                _refuse_nul(item)
+
+
+Word = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_storable)]
+Metadata = Annotated[dict[str, JsonValue], AfterValidator(_small)]
+_METADATA: TypeAdapter[dict[str, JsonValue]] = TypeAdapter(Metadata)
+
+
+class Fields(BaseModel):
+    """What may be said beside the image."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    ruleset: Word | None = Field(None, description="name of the ruleset; the default one if absent")
+    external_id: Word | None = Field(None, description="the platform's own id, kept and returned")
+
+
+class UploadBody(Fields):
+    """The JSON form of an upload: exactly one of ``image`` and ``image_url``."""
+
+    image: str | None = Field(None, description="the image's bytes in base64")
+    image_url: str | None = Field(None, description="not available yet")
+    metadata: Metadata = {}
+
+
+CONTENT: dict[str, Any] = {
+    "image/*": {"schema": {"type": "string", "format": "binary"}},
+    "multipart/form-data": {
+        "schema": {
+            "type": "object",
+            "required": ["image"],
+            "additionalProperties": False,
+            "properties": {
+                "image": {"type": "string", "format": "binary"},
+                "ruleset": {"type": "string"},
+                "external_id": {"type": "string"},
+                "metadata": {"type": "string", "description": "a JSON object"},
+            },
+        }
+    },
+    "application/json": {"schema": UploadBody.model_json_schema()},
+}
+
+
+async def receive(request: web.Request, query: Fields, max_image_bytes: int) -> Received:
+    """
+    Read the upload that a request carries.
+
+    Raises:
+        InputRefused: Too large, encoded, of another type, malformed, or with unknown fields.
+    """
+    kind = request.content_type
+    if kind == "application/json":
+        return await _json(request, query, max_image_bytes)
+    if kind == "multipart/form-data":
+        body = await _read(request, max_image_bytes + OVERHEAD_BYTES)
+        return await asyncio.to_thread(_form, request.headers["Content-Type"], body, query)
+    body = await _read(request, max_image_bytes)
+    if not kind.startswith("image/"):
+        raise InputRefused(
+            "content_type_not_supported",
+            f"{kind} is not supported; send image/*, multipart/form-data or application/json",
+        )
+    return Received(body, query.ruleset, query.external_id, {})
+
+
+async def _read(request: web.Request, limit: int) -> bytes:
+    """Read the body, refusing before reading whatever its headers already rule out."""
+    too_large = InputRefused("body_too_large", f"the body is over {limit} bytes")
+    if (request.content_length or 0) > limit:
+        raise too_large
+    encoding = request.headers.get("Content-Encoding", "identity")
+    if encoding.lower() != "identity":
+        raise InputRefused(
+            "encoding_not_supported", f"Content-Encoding {encoding} is not supported; send identity"
+        )
+    body = bytearray()
+    try:
+        async with asyncio.timeout(READ_TIMEOUT_S):
+            async for chunk in request.content.iter_any():
+                body += chunk
+                if len(body) > limit:
+                    raise too_large
+    except TimeoutError as error:
+        raise InputRefused(
+            "body_timeout", f"the body did not arrive within {READ_TIMEOUT_S:.0f} s"
+        ) from error
+    except web.RequestPayloadError as error:
+        raise InputRefused("body_incomplete", f"the body broke off: {error}") from error
+    if not body:
+        raise InputRefused("empty_body", "the request has no body")
+    return bytes(body)
+
+
+async def _json(request: web.Request, query: Fields, max_image_bytes: int) -> Received:
+    text = await _read(request, max_image_bytes * 4 // 3 + OVERHEAD_BYTES)
+    return await asyncio.to_thread(_from_json, text, query)
+
+
+def _from_json(text: bytes, query: Fields) -> Received:
+    try:
+        body = UploadBody.model_validate_json(text, strict=True)
+    except ValidationError as error:
+        if error.errors()[0]["type"] == "json_invalid":
+            raise InputRefused("json_invalid", error.errors()[0]["msg"]) from error
+        raise openapi.refused(error) from error
+    if body.image_url is not None:
+        raise InputRefused(
+            "image_url_not_available", "image_url is not available yet; send the image itself"
+        )
+    if body.image is None:
+        raise InputRefused("image_missing", "the field image is missing")
+    try:
+        image = pybase64.b64decode(body.image, validate=True)
+    except ValueError as error:
+        raise InputRefused("base64_invalid", f"image is not base64: {error}") from error
+    return Received(
+        image,
+        body.ruleset or query.ruleset,
+        body.external_id or query.external_id,
+        dict(body.metadata),
+    )
+
+
+def _form(content_type: str, body: bytes, query: Fields) -> Received:
+    parts = forms.read(content_type, body)
+    names = [part.name for part in parts]
+    allowed = {"image", "metadata", *Fields.model_fields}
+    wrong = sorted({name for name in names if name not in allowed or names.count(name) > 1})
+    if wrong:
+        raise InputRefused(
+            "validation_failed",
+            f"unknown or repeated: {', '.join(wrong)}; allowed once: {', '.join(sorted(allowed))}",
+        )
+    fields = {part.name: part.data for part in parts}
+    if "image" not in fields:
+        raise InputRefused("image_missing", "the form has no part named image")
+    try:
+        said = Fields.model_validate(
+            {
+                name: data.decode()
+                for name, data in fields.items()
+                if name in Fields.model_fields and data
+            }
+        )
+        metadata = _METADATA.validate_json(fields.get("metadata") or b"{}", strict=True)
+    except ValidationError as error:
+        raise openapi.refused(error) from error
+    except UnicodeDecodeError as error:
+        raise InputRefused("validation_failed", "the form's fields must be UTF-8") from error
+    return Received(
+        fields["image"],
+        said.ruleset or query.ruleset,
+        said.external_id or query.external_id,
+        dict(metadata),
+    )

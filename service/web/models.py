@@ -1,0 +1,109 @@
+"""What the API answers, as pydantic models."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from pydantic import BaseModel
+
+from service.intake import Accepted
+from service.store import Row
+
+
+class RulesetReference(BaseModel):
+    """The exact version that judges an upload."""
+
+    name: str
+    version: int
+
+
+class ImageLinks(BaseModel):
+    """Where an upload's pictures are; null until there is one."""
+
+    original: str | None
+    edited: str | None
+    thumbnail: str | None
+
+
+class AttemptView(BaseModel):
+    """One call to an upstream; null while it is under way."""
+
+    attempt: int
+    upstream: str
+    model: str
+    outcome: str | None
+    charged: bool | None
+    cost_microusd: int | None
+    prompt_sha256: str
+    detail: str | None
+    started_at: datetime
+    finished_at: datetime | None
+
+
+class UploadView(BaseModel):
+    """One upload, with its description and pictures once it is done."""
+
+    id: UUID
+    platform: str
+    external_id: str | None
+    state: str
+    waiting_for: str | None
+    reused_from: UUID | None
+    outcome: str | None
+    verdict: str
+    ruleset: RulesetReference
+    description: dict[str, Any] | None
+    images: ImageLinks
+    attempts: list[AttemptView]
+    metadata: dict[str, Any]
+    received_at: datetime
+    finished_at: datetime | None
+
+
+class RecordPage(BaseModel):
+    """A page of uploads that have ended; ``next`` is the cursor of the page after it."""
+
+    items: list[UploadView]
+    next: str | None
+
+
+def of_row(row: Row) -> UploadView:
+    """Show a row of ``uploads.VIEW``."""
+    values = dict(row)
+
+    def link(name: str, column: str) -> str | None:
+        return f"/v1/uploads/{values['id']}/images/{name}" if values[column] is not None else None
+
+    return UploadView.model_validate(
+        {
+            **values,
+            "ruleset": RulesetReference(name=values["ruleset"], version=values["version"]),
+            "images": ImageLinks(
+                original=link("original", "canonical_sha256"),
+                edited=link("edited", "edited_sha256"),
+                thumbnail=link("thumbnail", "thumbnail_sha256"),
+            ),
+        }
+    )
+
+
+def of_accepted(accepted: Accepted) -> UploadView:
+    """Show an upload that was just committed, without asking the database again."""
+    upload = accepted.upload
+    return UploadView(
+        id=upload.id,
+        platform=upload.platform,
+        external_id=upload.external_id,
+        state="queued",
+        waiting_for=None,
+        reused_from=None,
+        outcome=None,
+        verdict="hold",
+        ruleset=RulesetReference(name=upload.ruleset, version=upload.version),
+        description=None,
+        images=ImageLinks(original=None, edited=None, thumbnail=None),
+        attempts=[],
+        metadata=dict(upload.metadata),
+        received_at=accepted.received_at,
+        finished_at=None,
+    )

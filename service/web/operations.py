@@ -1,0 +1,140 @@
+"""What operators and load balancers ask: health, readiness, metrics, the API's own description."""
+
+import shutil
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import asyncpg
+import prometheus_client
+from aiohttp import web
+from prometheus_client import CollectorRegistry, Gauge, Histogram
+from pydantic import BaseModel
+
+from service.store import migrations, uploads
+from service.store.database import UNREACHABLE
+from service.web import POOL, problems
+from service.web.openapi import Api
+
+FULL_DISK = 0.85
+
+
+@dataclass(slots=True)
+class Readiness:
+    """Whether this process should get traffic; draining says no before anything else does."""
+
+    need_level: int
+    disk: Path
+    draining: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Metrics:
+    """The process's metrics."""
+
+    registry: CollectorRegistry
+    seconds: Histogram
+    backlog: Gauge
+    oldest: Gauge
+
+
+class Health(BaseModel):
+    """``status`` is ok, or what is missing."""
+
+    status: str
+
+
+READINESS = web.AppKey("readiness", Readiness)
+METRICS = web.AppKey("metrics", Metrics)
+
+
+def new_metrics() -> Metrics:
+    """Make a registry of its own, so that two applications in one process do not collide."""
+    registry = CollectorRegistry()
+    return Metrics(
+        registry=registry,
+        seconds=Histogram(
+            "moderation_http_request_seconds",
+            "Time to answer a request",
+            ("method", "route", "status"),
+            registry=registry,
+        ),
+        backlog=Gauge(
+            "moderation_uploads_unfinished", "Uploads by state", ("state",), registry=registry
+        ),
+        oldest=Gauge(
+            "moderation_uploads_oldest_seconds",
+            "Age of the oldest unfinished upload",
+            ("state",),
+            registry=registry,
+        ),
+    )
+
+
+@web.middleware
+async def measure(request: web.Request, handler: problems.Handler) -> web.StreamResponse:
+    """Time every request under its route's pattern, never its path."""
+    begin = time.perf_counter()
+    response = await handler(request)
+    resource = request.match_info.route.resource
+    request.app[METRICS].seconds.labels(
+        request.method, resource.canonical if resource else "none", str(response.status)
+    ).observe(time.perf_counter() - begin)
+    return response
+
+
+def add_to(api: Api) -> None:
+    """Declare the operations."""
+    api.operation("GET", "/healthz", answers={200: Health})(healthz)
+    api.operation("GET", "/readyz", answers={200: Health, 503: Health})(readyz)
+    api.operation("GET", "/metrics", answers={200: "text/plain"})(metrics)
+
+    async def openapi(_: web.Request) -> web.Response:
+        """Describe the API in OpenAPI 3.1."""
+        return web.json_response(api.document())
+
+    api.operation("GET", "/openapi.json", answers={200: "application/json"})(openapi)
+
+
+async def healthz(_: web.Request) -> web.Response:
+    """Tell that the process answers."""
+    return _health("ok")
+
+
+async def readyz(request: web.Request) -> web.Response:
+    """Tell whether this process can take uploads now."""
+    readiness = request.app[READINESS]
+    if readiness.draining:
+        return _health("draining")
+    disk = shutil.disk_usage(readiness.disk)
+    if disk.used > FULL_DISK * disk.total:
+        return _health(f"the disk is over {FULL_DISK:.0%} full")
+    try:
+        async with request.app[POOL].acquire() as conn:
+            have = await migrations.level(conn)
+    except (*UNREACHABLE, asyncpg.PostgresError):
+        return _health("the database cannot be reached")
+    if have < readiness.need_level:
+        return _health(f"the database is at migration {have}, not {readiness.need_level}")
+    return _health("ok")
+
+
+async def metrics(request: web.Request) -> web.Response:
+    """Give the metrics in Prometheus' text format."""
+    own = request.app[METRICS]
+    async with request.app[POOL].acquire() as conn:
+        rows = {row["state"]: row for row in await uploads.backlog(conn)}
+    for state in ("queued", "working"):
+        row = rows.get(state)
+        own.backlog.labels(state).set(row["uploads"] if row else 0)
+        own.oldest.labels(state).set(row["oldest_s"] if row else 0)
+    return web.Response(
+        body=prometheus_client.generate_latest(own.registry),
+        headers={"Content-Type": prometheus_client.CONTENT_TYPE_LATEST},
+    )
+
+
+def _health(status: str) -> web.Response:
+    return web.json_response(
+        text=Health(status=status).model_dump_json(), status=200 if status == "ok" else 503
+    )

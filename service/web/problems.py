@@ -1,0 +1,122 @@
+"""RFC 9457 problems: one table from our codes to statuses, one middleware that answers them."""
+
+import http
+from collections.abc import Awaitable, Callable, Mapping
+
+import asyncpg
+from aiohttp import web
+from pydantic import BaseModel, Field
+
+from service import log
+from service.errors import InputRefused
+from service.store.database import UNREACHABLE
+
+STATUS: Mapping[str, int] = {
+    "json_invalid": 400,
+    "multipart_malformed": 400,
+    "body_incomplete": 400,
+    "request_malformed": 400,
+    "token_missing": 401,
+    "token_invalid": 401,
+    "role_not_allowed": 403,
+    "reveal_required": 403,
+    "not_found": 404,
+    "method_not_allowed": 405,
+    "body_timeout": 408,
+    "idempotency_in_progress": 409,
+    "body_too_large": 413,
+    "content_type_not_supported": 415,
+    "encoding_not_supported": 415,
+    "not_an_image": 415,
+    "base64_invalid": 422,
+    "cursor_invalid": 422,
+    "empty_body": 422,
+    "idempotency_key_invalid": 422,
+    "idempotency_mismatch": 422,
+    "image_missing": 422,
+    "image_url_not_available": 422,
+    "metadata_too_large": 422,
+    "picture_too_large": 422,
+    "ruleset_unknown": 422,
+    "too_many_frames": 422,
+    "validation_failed": 422,
+    "internal": 500,
+    "database_unavailable": 503,
+}
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class Problem(BaseModel):
+    """What every refusal looks like; ``code`` is stable, ``detail`` is for people."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str
+    code: str
+    errors: list[dict[str, object]] | None = Field(None, description="each fault, where several")
+
+
+def respond(
+    code: str,
+    detail: str,
+    *,
+    errors: list[dict[str, object]] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> web.Response:
+    """Answer with a problem; the status follows from the code."""
+    status = STATUS[code]
+    problem = Problem(
+        title=http.HTTPStatus(status).phrase,
+        status=status,
+        detail=detail,
+        code=code,
+        errors=errors,
+    )
+    return web.Response(
+        text=problem.model_dump_json(exclude_none=True),
+        status=status,
+        content_type="application/problem+json",
+        headers=headers,
+    )
+
+
+@web.middleware
+async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Turn everything that is raised into one shape; what we did not foresee is a 500."""
+    try:
+        return await handler(request)
+    except InputRefused as error:
+        headers = {"WWW-Authenticate": "Bearer"} if STATUS[error.code] == 401 else None
+        return respond(error.code, str(error), errors=error.errors, headers=headers)
+    except web.HTTPException as error:
+        return _of_aiohttp(request, error)
+    except (*UNREACHABLE, asyncpg.OperatorInterventionError) as error:
+        log.get().error("database_unavailable", path=request.path, reason=repr(error))
+        return respond(
+            "database_unavailable",
+            "the database cannot be reached; nothing was stored",
+            headers={"Retry-After": "2"},
+        )
+    except Exception:  # noqa: BLE001  # the one broad net: a fault of ours is logged and answered
+        log.get().exception("request_failed", method=request.method, path=request.path)
+        return respond("internal", "an unexpected error; it has been logged")
+
+
+def _of_aiohttp(request: web.Request, error: web.HTTPException) -> web.StreamResponse:
+    match error.status:
+        case 404:
+            return respond("not_found", f"nothing is at {request.path}")
+        case 405:
+            allowed = error.headers.get("Allow", "")
+            return respond(
+                "method_not_allowed",
+                f"{request.method} is not allowed here; allowed: {allowed}",
+                headers={"Allow": allowed},
+            )
+        case 413:
+            return respond("body_too_large", error.text or "the body is too large")
+        case status if status >= 400:
+            return respond("request_malformed", error.text or error.reason)
+        case _:
+            raise error

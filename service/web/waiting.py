@@ -1,0 +1,77 @@
+"""Requests that wait for an upload to end: one LISTEN and one poll for all of them."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from uuid import UUID
+
+import asyncpg
+from aiohttp import web
+
+from service import log
+from service.store import CHANNEL_FINISHED, Pool, uploads
+from service.store.database import UNREACHABLE, Database
+from service.store.listening import listen
+
+POLL_S = 2.0
+
+
+class Waiting:
+    """Wakes each waiting request when its upload has ended."""
+
+    def __init__(self, pool: Pool, database: Database) -> None:
+        self._pool, self._database = pool, database
+        self._waiters: dict[UUID, set[asyncio.Future[None]]] = {}
+
+    async def wait(self, upload: UUID, seconds: float) -> bool:
+        """Wait for the upload to end; False when the time is up."""
+        ended = asyncio.get_running_loop().create_future()
+        self._waiters.setdefault(upload, set()).add(ended)
+        try:
+            # It may have ended before this request began to listen.
+            await self._ask([upload])
+            async with asyncio.timeout(seconds):
+                await ended
+        except TimeoutError:
+            return False
+        finally:
+            self._waiters[upload].discard(ended)
+            if not self._waiters[upload]:
+                del self._waiters[upload]
+        return True
+
+    async def run(self, _: web.Application) -> AsyncIterator[None]:
+        """Listen and poll for as long as the application runs."""
+        tasks = [
+            asyncio.create_task(listen(self._database, CHANNEL_FINISHED, self._heard)),
+            asyncio.create_task(self._poll()),
+        ]
+        yield
+        for task in tasks:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+    def _heard(self, payload: str) -> None:
+        if payload:
+            self._wake(UUID(payload))
+
+    def _wake(self, upload: UUID) -> None:
+        for ended in self._waiters.get(upload, ()):
+            if not ended.done():
+                ended.set_result(None)
+
+    async def _poll(self) -> None:
+        # Notifications are a hint; a lost one costs a waiting request at most this long.
+        while True:
+            await asyncio.sleep(POLL_S)
+            if self._waiters:
+                try:
+                    await self._ask(list(self._waiters))
+                except (*UNREACHABLE, asyncpg.PostgresError) as error:
+                    log.get().warning("waiting_poll_failed", reason=str(error))
+
+    async def _ask(self, asked: list[UUID]) -> None:
+        async with self._pool.acquire() as conn:
+            for upload in await uploads.finished_of(conn, asked):
+                self._wake(upload)

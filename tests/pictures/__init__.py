@@ -1,0 +1,1 @@
+"""Tests of header reading, canonical pictures and the decode children."""

@@ -1,0 +1,1 @@
+"""Tests of rulesets, prompts, descriptions and verdicts."""

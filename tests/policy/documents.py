@@ -1,0 +1,48 @@
+"""Rulesets and descriptions for tests, small and whole."""
+
+from typing import Any
+
+from service.policy.rulesets import Rule, Ruleset, Verdict
+
+
+def make_ruleset(on_clean: Verdict = "allow", **verdicts: Verdict) -> Ruleset:
+    """Make a ruleset with one rule for each keyword, which is its id."""
+    rules = [
+        Rule(
+            id=name,
+            title=name,
+            policy="None.",
+            should_not=["Show one"],
+            can=[],
+            severity="low",
+            edit="blur",
+            verdict=verdict,
+        )
+        for name, verdict in verdicts.items()
+    ]
+    return Ruleset(name="test", title="Test", goal="Test.", on_clean=on_clean, rules=rules)
+
+
+def make_finding(rule: str, **changed: Any) -> dict[str, Any]:
+    """Make a finding that fits the schema, except for what is changed."""
+    finding = {
+        "rule": rule,
+        "rationale": "It is there.",
+        "severity": 2,
+        "confidence": 0.5,
+        "box_2d": [0, 0, 500, 1000],
+        "edit": "blurred",
+    }
+    return finding | changed
+
+
+def make_description(*rules: str, **changed: Any) -> dict[str, Any]:
+    """Make a description with one finding for each rule, except for what is changed."""
+    description = {
+        "summary": "A picture.",
+        "alt_text": "A blurred picture.",
+        "findings": [make_finding(rule) for rule in rules],
+        "not_assessed": [],
+        "text_to_model": [],
+    }
+    return description | changed
