@@ -69,16 +69,17 @@ async def running(plan: Plan, stop: asyncio.Event) -> AsyncIterator[Running]:
     async with AsyncExitStack() as stack:
         listener = stack.enter_context(_listener(plan.host, plan.port))
         _make_folder(plan.data_dir)
-        children: list[Child] = []
-        stack.push_async_callback(supervising.stop, children, plan.grace_s + STOP_MARGIN_S)
+        grace_s = plan.grace_s + STOP_MARGIN_S
+        helpers: list[Child] = []
+        stack.push_async_callback(supervising.stop, helpers, grace_s)
         environment = dict(plan.environment)
         waited_for = []
         if plan.with_local:
             inside = stack.enter_context(_listener("127.0.0.1", 0))
             environment |= _local_upstream(inside)
             # It takes longest to warm up, so it is started first and waited for last.
-            children.append(_local(plan, inside, environment))
-            await children[0].start()
+            helpers.append(_local(plan, inside, environment))
+            await helpers[0].start()
             waited_for.append(f"{_address(inside)}/healthz")
         postgres, where = await _database(plan, stack)
         for name in await preparing.prepare(where):
@@ -98,9 +99,11 @@ async def running(plan: Plan, stop: asyncio.Event) -> AsyncIterator[Running]:
         }
         roles = [_serve(listener, environment)]
         roles += [_work(number, environment) for number in range(1, plan.workers + 1)]
+        # They drain while the database and the local endpoint are still there.
+        stack.push_async_callback(supervising.stop, roles, grace_s)
         for child in roles:
             await child.start()
-        children += roles
+        children = [*helpers, *roles]
         keeper = asyncio.create_task(_keep_alive(children, postgres))
         stack.push_async_callback(_cancel, keeper)
         for address in (f"{url}/readyz", *waited_for):
