@@ -13,6 +13,7 @@ import aiohttp
 import asyncpg
 import pytest
 from aiohttp import web
+from multidict import CIMultiDictProxy
 
 from service import administering, auth, log, preparing, up
 from service.attempting import Attempting
@@ -105,7 +106,7 @@ class Caller:
 
     async def ask(
         self, method: str, path: str, *, headers: dict[str, str] | None = None, **request: Any
-    ) -> tuple[int, Any, "aiohttp.typedefs.LooseHeaders"]:
+    ) -> tuple[int, Any, CIMultiDictProxy[str]]:
         """Give the status, the JSON (or the bytes), and the headers of the answer."""
         sent = {"Authorization": f"Bearer {self.token}", **(headers or {})}
         async with self.session.request(

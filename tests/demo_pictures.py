@@ -10,7 +10,7 @@ keeps for drama, the domains are those that RFC 2606 keeps for examples.
 from pathlib import Path
 
 import numpy as np
-import skimage.data
+import skimage
 import zxingcpp
 from PIL import Image, ImageDraw, ImageFont
 
@@ -34,7 +34,9 @@ NOTE = [
 def poster() -> Image.Image:
     """A concert poster with a QR code."""
     image = draw.card([("OPEN AIR", 72), ("Saturday, eight o'clock", 34)], (640, 820))
-    code = zxingcpp.create_barcode("https://example.com/tickets?id=4711", zxingcpp.BarcodeFormat.QRCode)
+    code = zxingcpp.create_barcode(
+        "https://example.com/tickets?id=4711", zxingcpp.BarcodeFormat.QRCode
+    )
     pixels = np.array(zxingcpp.write_barcode_to_image(code, scale=10))
     image.paste(Image.fromarray(pixels), (160, 330))
     return image
@@ -42,7 +44,7 @@ def poster() -> Image.Image:
 
 def for_sale() -> Image.Image:
     """A photo of a seller who wants to deal elsewhere."""
-    image = Image.fromarray(skimage.data.coffee()).convert("RGB")
+    image = _photo("coffee.png")
     drawn = ImageDraw.Draw(image)
     drawn.rectangle((0, 330, 600, 400), fill="#fff8d6")
     font = ImageFont.load_default(size=30)
@@ -50,12 +52,16 @@ def for_sale() -> Image.Image:
     return image
 
 
+def _photo(name: str) -> Image.Image:
+    return Image.open(Path(skimage.__file__).parent / "data" / name).convert("RGB")
+
+
 def write(folder: Path) -> None:
     """Write all of them."""
     folder.mkdir(exist_ok=True)
     photos = {
-        "astronaut.jpg": Image.fromarray(skimage.data.astronaut()),
-        "cat.jpg": Image.fromarray(skimage.data.chelsea()),
+        "astronaut.jpg": _photo("astronaut.png"),
+        "cat.jpg": _photo("chelsea.png"),
         "coffee-for-sale.jpg": for_sale(),
     }
     for name, image in photos.items():
