@@ -37,6 +37,7 @@ from service.worker import Pace, Worker
 
 MICRO = 1_000_000
 WEB_CONNECTIONS = 10
+NOTICE_S = 2.0
 WORKER_CONNECTIONS = 6
 
 
@@ -159,6 +160,10 @@ async def serve(configured: Settings, listener: socket.socket | None = None) -> 
             await stop.wait()
             readiness.draining = True
             log.get().info("draining", grace_s=configured.grace_s)
+            if listener is None:
+                # A balancer reads /readyz and takes us out before connections are refused; where
+                # `up` holds the socket, there is none.
+                await asyncio.sleep(min(NOTICE_S, configured.grace_s))
         finally:
             await runner.cleanup()
 

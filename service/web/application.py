@@ -35,5 +35,6 @@ def create(
     app[operations.READINESS] = readiness
     app[operations.METRICS] = operations.new_metrics()
     app.cleanup_ctx.append(waiting.run)
+    app.on_shutdown.append(waiting.release)
     app.add_routes(api().routes())
     return app

@@ -4,6 +4,7 @@ import re
 from typing import Literal
 from uuid import UUID
 
+import asyncpg
 from aiohttp import web
 from pydantic import BaseModel
 
@@ -11,6 +12,7 @@ from service import log
 from service.errors import InputRefused
 from service.intake import Accepted, Intake
 from service.store import idempotency, images, uploads
+from service.store.database import UNREACHABLE
 from service.web import BEARER, POOL, bodies, models
 from service.web.openapi import Api
 from service.web.waiting import Waiting
@@ -88,16 +90,30 @@ async def receive_upload(request: web.Request, *, query: bodies.Fields) -> web.R
         ruleset=f"{taken.upload.ruleset}/{taken.upload.version}",
     )
     seconds = _wait(request)
-    if not seconds or not await request.app[WAITING].wait(taken.upload.id, seconds):
+    ended = await _ended(request, taken.upload.id, key, seconds) if seconds else None
+    if ended is None:
         return _answer(taken.upload.id, 202, _body(taken))
-    async with request.app[POOL].acquire() as conn:
-        row = await uploads.get(conn, taken.upload.id, platform)
-        if row is None:
-            raise InputRefused("not_found", f"upload {taken.upload.id} was deleted meanwhile")
-        body = models.of_row(row).model_dump_json()
-        if key is not None:
-            await idempotency.replace(conn, platform, key, 200, body)
-    return _answer(taken.upload.id, 200, body)
+    return _answer(taken.upload.id, 200, ended)
+
+
+async def _ended(request: web.Request, upload: UUID, key: str | None, seconds: int) -> str | None:
+    """Wait for the upload to end and show it; None where that did not work out in time."""
+    platform = request[BEARER].platform or ""
+    try:
+        if not await request.app[WAITING].wait(upload, seconds):
+            return None
+        async with request.app[POOL].acquire() as conn:
+            row = await uploads.get(conn, upload, platform)
+            if row is None:
+                return None
+            body = models.of_row(row).model_dump_json()
+            if key is not None:
+                await idempotency.replace(conn, platform, key, 200, body)
+            return body
+    except (*UNREACHABLE, asyncpg.PostgresError) as error:
+        # The upload is committed, so the answer must not be an error.
+        log.get().warning("wait_failed", upload_id=str(upload), reason=str(error))
+        return None
 
 
 async def read_upload(request: web.Request, *, path: UploadPath) -> web.Response:

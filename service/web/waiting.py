@@ -21,24 +21,28 @@ class Waiting:
 
     def __init__(self, pool: Pool, database: Database) -> None:
         self._pool, self._database = pool, database
-        self._waiters: dict[UUID, set[asyncio.Future[None]]] = {}
+        self._waiters: dict[UUID, set[asyncio.Future[bool]]] = {}
 
     async def wait(self, upload: UUID, seconds: float) -> bool:
-        """Wait for the upload to end; False when the time is up."""
-        ended = asyncio.get_running_loop().create_future()
+        """Wait for the upload to end; False when the time is up, or this process is to stop."""
+        ended: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._waiters.setdefault(upload, set()).add(ended)
         try:
             # It may have ended before this request began to listen.
             await self._ask([upload])
             async with asyncio.timeout(seconds):
-                await ended
+                return await ended
         except TimeoutError:
             return False
         finally:
             self._waiters[upload].discard(ended)
             if not self._waiters[upload]:
                 del self._waiters[upload]
-        return True
+
+    async def release(self, _: web.Application) -> None:
+        """Let every waiting request answer at once, so that a drain need not wait for them."""
+        for upload in self._waiters:
+            self._wake(upload, ended=False)
 
     async def run(self, _: web.Application) -> AsyncIterator[None]:
         """Listen and poll for as long as the application runs."""
@@ -56,10 +60,10 @@ class Waiting:
         if payload:
             self._wake(UUID(payload))
 
-    def _wake(self, upload: UUID) -> None:
-        for ended in self._waiters.get(upload, ()):
-            if not ended.done():
-                ended.set_result(None)
+    def _wake(self, upload: UUID, *, ended: bool = True) -> None:
+        for waiter in self._waiters.get(upload, ()):
+            if not waiter.done():
+                waiter.set_result(ended)
 
     async def _poll(self) -> None:
         # Notifications are a hint; a lost one costs a waiting request at most this long.
