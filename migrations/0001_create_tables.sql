@@ -173,6 +173,9 @@ CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON audit
 CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON audit EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON ruleset_versions
     FOR EACH ROW EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON ruleset_versions
+    EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON attempts EXECUTE FUNCTION refuse_change();
 -- An attempt is completed once, from null to value.
 CREATE TRIGGER completed_once BEFORE UPDATE ON attempts
     FOR EACH ROW WHEN (OLD.finished_at IS NOT NULL) EXECUTE FUNCTION refuse_change();
@@ -183,6 +186,8 @@ DECLARE
 BEGIN
     IF TG_TABLE_NAME = 'uploads' THEN
         subject := NEW.id;
+    ELSIF TG_OP = 'DELETE' THEN
+        subject := OLD.upload_id;
     ELSE
         subject := NEW.upload_id;
     END IF;
@@ -194,10 +199,13 @@ BEGIN
     RETURN NULL;
 END $$;
 -- An upload is done if and only if its record exists; checked at commit, whoever writes.
-CREATE CONSTRAINT TRIGGER done_has_record AFTER INSERT OR UPDATE OF state ON uploads
-    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (NEW.state IN ('done', 'failed'))
+CREATE CONSTRAINT TRIGGER done_has_record AFTER INSERT ON uploads
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (NEW.state = 'done')
     EXECUTE FUNCTION check_done_has_record();
-CREATE CONSTRAINT TRIGGER record_is_done AFTER INSERT ON records
+CREATE CONSTRAINT TRIGGER done_keeps_record AFTER UPDATE OF state ON uploads
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (NEW.state = 'done' OR OLD.state = 'done')
+    EXECUTE FUNCTION check_done_has_record();
+CREATE CONSTRAINT TRIGGER record_is_done AFTER INSERT OR DELETE ON records
     DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION check_done_has_record();
 
 GRANT SELECT, INSERT ON platforms, tokens, rulesets, ruleset_versions, images, uploads, attempts,

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from pathlib import Path
 from uuid import UUID
 
@@ -11,6 +12,8 @@ from service.store import Conn, audit, platforms, tokens
 
 ACTOR = "command line"
 DEFAULT_PLATFORM = "default"
+# The table's constraint says the same.
+PLATFORM_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 
 
 async def create_token(conn: Conn, role: auth.Role, platform: str | None) -> str:
@@ -23,6 +26,11 @@ async def create_token(conn: Conn, role: auth.Role, platform: str | None) -> str
     if (role == "platform") != (platform is not None):
         raise InputRefused(
             "validation_failed", "the role platform needs --platform NAME, and no other takes one"
+        )
+    if platform is not None and not PLATFORM_NAME.fullmatch(platform):
+        raise InputRefused(
+            "validation_failed",
+            f"{platform!r} is no platform's name; allowed: 1 to 63 of a-z, 0-9 and -, not - first",
         )
     token = auth.new_token(role)
     await _keep(conn, token, role, platform)
@@ -40,14 +48,16 @@ async def revoke_token(conn: Conn, token: UUID) -> bool:
 
 async def first_tokens(conn: Conn, path: Path) -> dict[str, str]:
     """
-    Keep one token of each role in a file of mode 0600; whatever it lacks is made and added.
+    Keep one token of each role in a file of mode 0600; a missing or revoked one is made anew.
 
     Returns:
         Role to token.
     """
     kept = read_tokens(path)
     missing: dict[str, str] = {
-        role: auth.new_token(role) for role in auth.ROLES if role not in kept
+        role: auth.new_token(role)
+        for role in auth.ROLES
+        if role not in kept or await tokens.is_revoked(conn, auth.digest(kept[role]))
     }
     if missing:
         kept |= missing
@@ -73,9 +83,19 @@ def read_tokens(path: Path) -> dict[str, str]:
         return {}
     try:
         kept = json.loads(path.read_text("utf-8"))
-        return {str(role): str(token) for role, token in kept.items()}
-    except (ValueError, AttributeError) as error:
+    except (ValueError, OSError) as error:
         raise StartRefused(f"{path} is not a JSON object of role to token: {error}") from error
+    # A damaged value must never become a token that can be guessed.
+    if not isinstance(kept, dict) or not all(_is_token(value) for value in kept.values()):
+        raise StartRefused(
+            f"{path} is not a JSON object of role to token; put it right or remove it, "
+            "then new tokens are made"
+        )
+    return kept
+
+
+def _is_token(value: object) -> bool:
+    return isinstance(value, str) and value.isascii() and len(value) >= auth.SHORTEST
 
 
 def _write(path: Path, kept: dict[str, str]) -> None:

@@ -9,8 +9,6 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 
-from aiohttp import web
-
 from service import (
     administering,
     log,
@@ -29,15 +27,14 @@ from service.pictures.pool import Decoders
 from service.settings import Settings
 from service.store import Conn, Pool, database, migrations
 from service.store.database import Database
-from service.up import Plan, Running, running
-from service.web import application
+from service.up import ADDRESS_FILE, DATABASE_FILE, Plan, Running, running
+from service.web import application, serving
 from service.web.operations import Readiness
 from service.web.waiting import Waiting
 from service.worker import Pace, Worker
 
 MICRO = 1_000_000
 WEB_CONNECTIONS = 10
-NOTICE_S = 2.0
 WORKER_CONNECTIONS = 6
 
 
@@ -49,8 +46,12 @@ def load(**overrides: object) -> Settings:
 
 
 def database_of(configured: Settings) -> Database:
-    """Tell which database is configured; StartRefused if none is."""
+    """Tell which database is configured, else that of a running `up`; StartRefused if none is."""
     if configured.database_url is None:
+        noted = configured.data_dir / DATABASE_FILE
+        if noted.is_file():
+            dsn = noted.read_text("utf-8")
+            return Database(dsn, dsn)
         raise StartRefused(
             "MODERATION_DATABASE_URL is not set; set it, or run `moderation up`, "
             "which starts a database of its own"
@@ -145,27 +146,8 @@ async def serve(configured: Settings, listener: socket.socket | None = None) -> 
             readiness,
             limits.max_bytes,
         )
-        # Bodies arrive as they were sent: a gzip bomb must not unpack before we refuse it.
-        runner = web.AppRunner(
-            app,
-            auto_decompress=False,
-            access_log=None,
-            shutdown_timeout=configured.grace_s,
-        )
-        await runner.setup()
-        stop = stop_on_signals()
-        try:
-            site = await _site(runner, configured, listener)
-            log.get().info("serving", address=site.name)
-            await stop.wait()
-            readiness.draining = True
-            log.get().info("draining", grace_s=configured.grace_s)
-            if listener is None:
-                # A balancer reads /readyz and takes us out before connections are refused; where
-                # `up` holds the socket, there is none.
-                await asyncio.sleep(min(NOTICE_S, configured.grace_s))
-        finally:
-            await runner.cleanup()
+        place = serving.Place(configured.host, configured.port, listener)
+        await serving.serve(app, place, configured.grace_s, stop_on_signals())
 
 
 async def work(configured: Settings) -> None:
@@ -190,7 +172,7 @@ async def work(configured: Settings) -> None:
 
 def service_url(configured: Settings) -> str:
     """Tell where `submit` finds the service: as configured, else where `up` says it is."""
-    noted = configured.data_dir / "address"
+    noted = configured.data_dir / ADDRESS_FILE
     if not {"public_url", "port"} & configured.model_fields_set and noted.is_file():
         return noted.read_text("utf-8")
     return public_url(configured)
@@ -277,24 +259,6 @@ async def _opened(
         yield pool
     finally:
         await pool.close()
-
-
-async def _site(
-    runner: web.AppRunner, configured: Settings, listener: socket.socket | None
-) -> web.BaseSite:
-    site: web.BaseSite
-    if listener is not None:
-        site = web.SockSite(runner, listener, backlog=1024)
-    else:
-        site = web.TCPSite(runner, configured.host, configured.port, backlog=1024)
-    try:
-        await site.start()
-    except OSError as error:
-        raise StartRefused(
-            f"cannot listen on {configured.host}:{configured.port}: {error.strerror}; "
-            "choose another with MODERATION_HOST and MODERATION_PORT"
-        ) from error
-    return site
 
 
 def _of_table(table: settings.UpstreamTable) -> Upstream:

@@ -23,6 +23,8 @@ from service.store.database import UNREACHABLE
 THUMBNAIL_SIDE = 256
 # How long a finished answer is held while the database is away; it was paid for.
 WRITE_WAITS_S = (0.1, 0.3, 1.0, 2.0, 4.0, 8.0, 8.0)
+# Nothing is lost with what is given up: the lease runs out by itself.
+ABANDON_WAITS_S = (0.1, 0.3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +76,13 @@ class Attempting:
             asyncpg.PostgresError, OSError: The database failed; the upload is still claimed.
         """
         if claim.charges > outcomes.MAX_ATTEMPTS:
-            await self._end(claim, "exhausted", None)
+            await self._write(claim, lambda conn: self._fail(conn, claim, "exhausted", None))
             return True
         try:
             prepared = await self._prepare(claim)
         except Unreadable as error:
             log.get().info("upload_unreadable", reason=str(error))
-            await self._end(claim, "unreadable", None)
+            await self._write(claim, lambda conn: self._fail(conn, claim, "unreadable", None))
             return True
         try:
             described = await self._describe(prepared)
@@ -100,7 +102,8 @@ class Attempting:
 
     async def abandon(self, claim: uploads.Claim, *, charged: bool, delay_s: float) -> None:
         """Give an upload back whose attempt did not come to an end."""
-        async with self._pool.acquire() as conn:
+
+        async def give_back(conn: Conn) -> None:
             # A call may have been under way: what it reserved is entered as spent.
             reserved = await attempts.reserved(conn, claim.id, claim.attempt)
             completion = (
@@ -109,6 +112,8 @@ class Attempting:
                 else attempts.Completion("lost" if charged else "released", charged, reserved)
             )
             await completing.release(conn, claim, completion, charged=charged, delay_s=delay_s)
+
+        await self._write(claim, give_back, ABANDON_WAITS_S)
 
     async def _prepare(self, claim: uploads.Claim) -> Prepared:
         """Enter the attempt, with the canonical picture that it will send, before the call."""
@@ -174,45 +179,58 @@ class Attempting:
             charged=rule.charged,
             cost_microusd=prepared.upstream.price_microusd if rule.paid else 0,
             http_status=failure.status,
-            # Postgres keeps no NUL in text; this copy is for people to read.
-            answer_text=failure.text.replace("\0", "\ufffd") if failure.text else None,
-            detail=str(failure).replace("\0", "\ufffd")[:1000],
+            answer_text=_storable(failure.text) if failure.text else None,
+            detail=_storable(str(failure))[:1000],
         )
         log.get().warning("attempt_failed", outcome=failure.outcome, reason=str(failure)[:300])
-        async with self._pool.acquire() as conn:
-            alike = 1 + await attempts.count(conn, claim.id, failure.outcome)
-        if rule.then == "end":
-            await self._end(claim, failure.outcome, completion)
-        elif rule.charged and (alike >= rule.tries or claim.charges >= outcomes.MAX_ATTEMPTS):
-            await self._end(claim, rule.ends_as, completion)
-        else:
-            delay_s = failure.retry_after_s or outcomes.backoff_s(alike)
-            waiting_for = "upstream" if rule.then == "pause" else None
-            await self._write(
-                claim,
-                lambda conn: completing.release(
-                    conn,
-                    claim,
-                    completion,
-                    charged=rule.charged,
-                    delay_s=delay_s,
-                    waiting_for=waiting_for,
-                ),
-            )
+        await self._write(claim, lambda conn: self._conclude(conn, claim, failure, completion))
         return rule.then != "pause"
 
-    async def _end(
-        self, claim: uploads.Claim, outcome: str, completion: attempts.Completion | None
+    async def _conclude(
+        self,
+        conn: Conn,
+        claim: uploads.Claim,
+        failure: AttemptFailed,
+        completion: attempts.Completion,
     ) -> None:
-        await self._write(
-            claim, lambda conn: completing.fail(conn, claim, outcome, completion, self._public_url)
+        """End the upload, or give it back to be tried again."""
+        rule = outcomes.TABLE[failure.outcome]
+        alike = 1 + await attempts.count(conn, claim.id, failure.outcome)
+        tried = alike >= rule.tries or claim.charges >= outcomes.MAX_ATTEMPTS
+        if rule.then == "end" or (rule.charged and tried):
+            ends_as = failure.outcome if rule.then == "end" else rule.ends_as
+            await self._fail(conn, claim, ends_as, completion)
+            return
+        pauses = rule.then == "pause"
+        await completing.release(
+            conn,
+            claim,
+            completion,
+            charged=rule.charged,
+            delay_s=failure.retry_after_s
+            or (outcomes.PAUSE_S if pauses else outcomes.backoff_s(alike)),
+            waiting_for="upstream" if pauses else None,
         )
+
+    async def _fail(
+        self,
+        conn: Conn,
+        claim: uploads.Claim,
+        outcome: str,
+        completion: attempts.Completion | None,
+    ) -> None:
+        await completing.fail(conn, claim, outcome, completion, self._public_url)
         log.get().info("upload_failed", outcome=outcome, verdict="hold")
 
-    async def _write(self, claim: uploads.Claim, write: Callable[[Conn], Awaitable[None]]) -> None:
+    async def _write(
+        self,
+        claim: uploads.Claim,
+        write: Callable[[Conn], Awaitable[None]],
+        waits_s: Sequence[float] = WRITE_WAITS_S,
+    ) -> None:
         """Write what was paid for, through faults of the database, while nobody else took over."""
         unknown = False
-        for wait_s in (*WRITE_WAITS_S, None):
+        for wait_s in (*waits_s, None):
             try:
                 async with self._pool.acquire() as conn:
                     if unknown and await uploads.ended_by(conn, claim.id, claim.attempt):
@@ -261,6 +279,11 @@ def _completion(prepared: Prepared, reply: Reply, answer: Answer) -> attempts.Co
         input_tokens=answer.input_tokens,
         output_tokens=answer.output_tokens,
     )
+
+
+def _storable(text: str) -> str:
+    # Postgres keeps neither NUL nor lone surrogates in text; this copy is for people to read.
+    return text.encode("utf-8", "replace").decode().replace("\0", "\ufffd")
 
 
 def _image(picture: Picture) -> images.Image:

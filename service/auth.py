@@ -6,6 +6,8 @@ from typing import Literal, get_args
 
 Role = Literal["platform", "moderator", "policy", "admin"]
 ROLES: tuple[Role, ...] = get_args(Role)
+# Characters below which a token could be guessed; ours have more.
+SHORTEST = 32
 
 
 def new_token(role: Role) -> str:

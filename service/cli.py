@@ -31,7 +31,7 @@ def commands() -> None:
     Everything on this machine, with a demonstration:
       moderation up --demo
     Your own pictures through it, from another shell:
-      moderation submit ~/Pictures --wait --save looked-at
+      moderation submit ~/Pictures --save looked-at
     """
 
 

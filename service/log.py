@@ -42,3 +42,8 @@ def configure(style: Literal["console", "json"]) -> None:
         )
     )
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+    # A traceback for each malformed request line would let anybody fill the log; what our own
+    # handlers raise is logged by our middleware.
+    logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)
+    # While the database is away its pools warn with a traceback each; we say it in a line.
+    logging.getLogger("asyncpg").setLevel(logging.ERROR)

@@ -73,11 +73,14 @@ async def publish(conn: Conn, ruleset: rulesets.Ruleset, source: str, author: st
 
 async def seed(conn: Conn, folder: Path) -> list[Imported]:
     """Publish the folder's rulesets whose names are not known yet; what staff published stays."""
-    return [
-        await publish(conn, source.ruleset, source.text, "moderation")
-        for source in read([folder])
-        if await store.live(conn, source.ruleset.name) is None
-    ]
+    seeded: list[Imported] = []
+    for source in read([folder]):
+        async with conn.transaction():
+            # Others may start at the same time, and staff may publish meanwhile.
+            await store.lock(conn, source.ruleset.name)
+            if await store.live(conn, source.ruleset.name) is None:
+                seeded.append(await publish(conn, source.ruleset, source.text, "moderation"))
+    return seeded
 
 
 def prompt_length(ruleset: rulesets.Ruleset) -> int:

@@ -1,6 +1,7 @@
 """What `submit` and `up --demo` show: a table, and a folder of before and after to open."""
 
 import asyncio
+import contextlib
 import html
 import json
 from collections import Counter
@@ -9,8 +10,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from service.errors import WorkFailed
 from service.submitting import Client, Job
 
+# Of a file's name, so that with what is added it stays below 255 bytes in any script.
+_STEM_CHARACTERS = 50
 _SUFFIX = {"image/png": ".png", "image/jpeg": ".jpg", "image/webp": ".webp"}
 _PAGE = """<!doctype html><meta charset="utf-8"><title>Before and after</title>
 <style>body{font:15px system-ui;margin:2rem}section{margin:2rem 0;border-top:1px solid #999}
@@ -41,6 +45,8 @@ async def submit(
     wait: bool,
 ) -> tuple[list[dict[str, Any]], Path | None]:
     """Send files to the service at ``url``; give the items and the page, where one was asked."""
+    if folder is not None:
+        _make(folder)
     async with Client(url, token) as client:
         items = await client.submit(jobs, wait=wait, finished=finished)
         page = await save(client, jobs, items, folder) if folder else None
@@ -68,16 +74,20 @@ async def _edited(client: Client, item: dict[str, Any]) -> tuple[bytes, str] | N
 def _write(
     folder: Path, saved: Sequence[tuple[Job, dict[str, Any], tuple[bytes, str] | None]]
 ) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
+    _make(folder)
     sections = []
     for number, (job, item, edited) in enumerate(saved, 1):
-        name = f"{number:02d}-{job.path.stem}"
-        shown = [folder / f"{name}.before{job.path.suffix}"]
-        shown[0].write_bytes(job.path.read_bytes())
+        name = f"{number:02d}-{Path(job.shown).stem[:_STEM_CHARACTERS]}"
+        shown = []
+        # The file may have been unreadable all along, or moved away since.
+        with contextlib.suppress(OSError):
+            data = job.path.read_bytes()
+            shown.append(folder / f"{name}.before{job.path.suffix[:10]}")
+            shown[-1].write_bytes(data)
         if edited is not None:
             data, mime = edited
             shown.append(folder / f"{name}.after{_SUFFIX[mime]}")
-            shown[1].write_bytes(data)
+            shown[-1].write_bytes(data)
         whole = json.dumps(item, indent=2, ensure_ascii=False)
         (folder / f"{name}.json").write_text(whole, "utf-8")
         text = json.dumps(item.get("description") or item, indent=2, ensure_ascii=False)
@@ -89,6 +99,13 @@ def _write(
     page = folder / "index.html"
     page.write_text(_PAGE + "".join(sections), "utf-8")
     return page
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise WorkFailed(f"cannot save to {folder}: {error.strerror}") from error
 
 
 def _row(item: dict[str, Any]) -> tuple[str, str, str, str]:

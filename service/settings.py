@@ -143,7 +143,7 @@ def _read_file(path: Path) -> dict[str, Any]:
         raise StartRefused(f"{PREFIX}CONFIG={path}: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise StartRefused(f"{PREFIX}CONFIG={path}: {error}") from error
-    return {name.removeprefix(PREFIX).lower(): value for name, value in table.items()}
+    return {name.upper().removeprefix(PREFIX).lower(): value for name, value in table.items()}
 
 
 def _unknown(name: str) -> str:
@@ -154,7 +154,15 @@ def _unknown(name: str) -> str:
 
 def _fault(fault: Any) -> str:
     place = ".".join(str(part) for part in fault["loc"])
-    # The value itself may be a secret, so it is shown only where it cannot be one.
-    secret = any(word in place for word in ("key", "token", "database_url"))
-    value = "" if secret or not place else f"={fault['input']}"
+    value = f"={fault['input']}" if place and not _may_be_secret(place, fault) else ""
     return f"{PREFIX}{place.upper()}{value}: {fault['msg']}"
+
+
+def _may_be_secret(place: str, fault: Any) -> bool:
+    """Tell whether the value could be or hold a secret: whole tables, misspelt names, userinfo."""
+    return (
+        any(word in place for word in ("key", "token", "database_url"))
+        or fault["type"] in ("missing", "extra_forbidden")
+        or not isinstance(fault["input"], str | int | float)
+        or "@" in str(fault["input"])
+    )

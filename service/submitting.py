@@ -2,12 +2,13 @@
 
 import asyncio
 import mimetypes
+import os
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 from urllib.parse import quote
 
 import aiohttp
@@ -16,9 +17,14 @@ from service.errors import WorkFailed
 
 PARALLEL = 8
 POLL_S = 0.5
-# A service that restarts, or is over its limits, is asked again for so long.
+# A service that restarts, or is over its limits, is asked again for so long...
 PATIENCE_S = 60.0
+# ...but one that has not answered yet is more likely not there at all.
+FIRST_PATIENCE_S = 5.0
+CONNECT_S = 10.0
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".gif", ".avif", ".mpo"})
+
+Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +49,11 @@ def find(paths: Sequence[Path], ruleset: str | None) -> list[Job]:
             found = sorted(
                 one for one in path.rglob("*") if one.is_file() and one.suffix.lower() in SUFFIXES
             )
-            jobs += [Job(one, str(one.relative_to(path)), ruleset) for one in found]
+            jobs += [Job(one, _shown(one.relative_to(path)), ruleset) for one in found]
         elif path.is_file():
-            jobs.append(Job(path, path.name, ruleset))
+            jobs.append(Job(path, _shown(Path(path.name)), ruleset))
+        elif path.exists():
+            raise WorkFailed(f"{path} is neither a file nor a folder")
         else:
             raise WorkFailed(f"{path} does not exist")
     if not jobs:
@@ -59,11 +67,12 @@ class Client:
     def __init__(self, url: str, token: str) -> None:
         self._url, self._token = url.rstrip("/"), token
         self._places = asyncio.Semaphore(PARALLEL)
+        self._answered = False
 
     async def __aenter__(self) -> Self:
         self._session = aiohttp.ClientSession(
             headers={"Authorization": f"Bearer {self._token}"},
-            timeout=aiohttp.ClientTimeout(total=120),
+            timeout=aiohttp.ClientTimeout(total=120, sock_connect=CONNECT_S),
         )
         return self
 
@@ -87,6 +96,9 @@ class Client:
         Returns:
             In the order of the jobs, each upload with its ``path``; for a file that was refused,
             ``path`` and the ``problem``.
+
+        Raises:
+            WorkFailed: Nothing answers there, or what answers is not the service or refuses us.
         """
 
         async def one(job: Job) -> dict[str, Any]:
@@ -101,9 +113,13 @@ class Client:
 
     async def image(self, path: str) -> tuple[bytes, str]:
         """Fetch one of an upload's pictures: its bytes and its media type."""
-        async with self._places, self._session.get(self._url + path) as response:
-            response.raise_for_status()
+
+        async def read(response: aiohttp.ClientResponse) -> tuple[bytes, str]:
+            if response.status != 200:
+                raise WorkFailed(f"{self._url}{path}: HTTP {response.status}")
             return await response.read(), response.content_type
+
+        return await self._ask(read, "GET", path)
 
     async def _send(self, job: Job) -> dict[str, Any]:
         try:
@@ -124,23 +140,62 @@ class Client:
         return _item(job, answer)
 
     async def _json(self, method: str, path: str, **request: Any) -> dict[str, Any]:
-        """Ask, again where that is safe; a problem is returned like any answer."""
-        deadline = asyncio.get_running_loop().time() + PATIENCE_S
+        """Ask for a JSON object; a problem is returned like any answer."""
+        return await self._ask(self._object, method, path, **request)
+
+    async def _object(self, response: aiohttp.ClientResponse) -> dict[str, Any]:
+        try:
+            answer = await response.json(content_type=None)
+        except ValueError:
+            answer = None
+        if not isinstance(answer, dict):
+            raise WorkFailed(f"{self._url} is not this service: it answers without a JSON object")
+        if response.status in (401, 403):
+            # It would be the same for every file.
+            raise WorkFailed(f"{self._url} refuses the token: {answer.get('detail')}")
+        return answer
+
+    async def _ask(
+        self,
+        read: Callable[[aiohttp.ClientResponse], Awaitable[Answer]],
+        method: str,
+        path: str,
+        **request: Any,
+    ) -> Answer:
+        """Ask, and again for a while if the service is away or busy: a retry changes nothing."""
+        clock = asyncio.get_running_loop().time
+        began = clock()
         while True:
             try:
                 async with (
                     self._places,
                     self._session.request(method, self._url + path, **request) as response,
                 ):
+                    self._answered = True
                     if response.status not in (429, 503):
-                        answer: dict[str, Any] = await response.json(content_type=None)
-                        return answer
+                        return await read(response)
                     reason = f"HTTP {response.status}"
-            except (aiohttp.ClientConnectionError, TimeoutError) as error:
-                reason = str(error) or type(error).__name__
-            if asyncio.get_running_loop().time() > deadline:
-                raise WorkFailed(f"{self._url} does not answer: {reason}")
+            except (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError) as error:
+                reason = _reason(error)
+            except TimeoutError:
+                reason = "no answer in time"
+            if clock() - began > (PATIENCE_S if self._answered else FIRST_PATIENCE_S):
+                raise WorkFailed(
+                    f"{self._url} does not answer ({reason}); "
+                    "start it with `moderation up`, or name another with --url or --data-dir"
+                )
             await asyncio.sleep(POLL_S)
+
+
+def _shown(path: Path) -> str:
+    """Spell a path so that it can be printed and sent, whatever its bytes are."""
+    text = os.fsencode(path).decode("utf-8", "replace")
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
+
+
+def _reason(error: Exception) -> str:
+    number = error.errno if isinstance(error, OSError) else None
+    return os.strerror(number) if number else str(error) or type(error).__name__
 
 
 def _item(job: Job, answer: dict[str, Any]) -> dict[str, Any]:

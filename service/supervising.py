@@ -23,23 +23,25 @@ class Child:
     One role as a process of its own.
 
     ``arguments`` follow ``python -m service``; ``descriptors`` (listening sockets) stay open in
-    the child, so that no connection is refused while it restarts.
+    the child, so that no connection is refused while it restarts.  ``death_signal`` is what the
+    child gets when we are killed.
     """
 
     name: str
     arguments: tuple[str, ...]
     environment: Mapping[str, str] = field(repr=False)
     descriptors: tuple[int, ...] = ()
+    death_signal: signal.Signals = signal.SIGTERM
     process: asyncio.subprocess.Process | None = None
     started_at: float = 0.0
     due_at: float = 0.0
     quick_deaths: int = 0
 
     async def start(self) -> None:
-        """Start the process; it gets SIGTERM when we die, however we die."""
+        """Start the process; it gets ``death_signal`` when we die, however we die."""
         self.started_at = time.monotonic()
         self.process = await asyncio.create_subprocess_exec(
-            *tied_command([sys.executable, "-m", "service", *self.arguments], signal.SIGTERM),
+            *tied_command([sys.executable, "-m", "service", *self.arguments], self.death_signal),
             env=dict(self.environment),
             pass_fds=self.descriptors,
             # Ctrl-C in a terminal reaches us alone, and we drain the children in order.
@@ -62,7 +64,12 @@ class Child:
             )
         if now >= self.due_at:
             self.due_at = 0.0
-            await self.start()
+            try:
+                await self.start()
+            except OSError as error:
+                # A machine short of memory or processes must not end the watch over the others.
+                self.due_at = now + LONGEST_WAIT_S
+                log.get().error("process_not_started", name=self.name, reason=str(error))
 
     def signal(self, number: int) -> None:
         """Send a signal unless the process has ended."""

@@ -2,6 +2,9 @@
 
 import asyncio
 import contextlib
+import fcntl
+import os
+import signal
 import socket
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
@@ -20,6 +23,9 @@ from service.supervising import Child
 
 DATABASE = "moderation"
 OWNER_ROLE = "moderation_owner"
+# In the data folder, while all is up: where the API answers, and where its own database is.
+ADDRESS_FILE = "address"
+DATABASE_FILE = "database"
 READY_S = 120.0
 POLL_S = 0.1
 STOP_MARGIN_S = 10.0
@@ -67,23 +73,24 @@ async def running(plan: Plan, stop: asyncio.Event) -> AsyncIterator[Running]:
         WorkFailed: A part did not get ready, or ``stop`` was set before.
     """
     async with AsyncExitStack() as stack:
-        listener = stack.enter_context(_listener(plan.host, plan.port))
         _make_folder(plan.data_dir)
+        stack.enter_context(_owned(plan.data_dir))
+        listener = stack.enter_context(_listener(plan.host, plan.port))
         grace_s = plan.grace_s + STOP_MARGIN_S
         helpers: list[Child] = []
         stack.push_async_callback(supervising.stop, helpers, grace_s)
+        # Whatever can be refused is refused before the first process is started.
+        postgres, where = await _database(plan, stack)
+        for name in await preparing.prepare(where):
+            log.get().info("prepared", name=name)
         environment = dict(plan.environment)
         waited_for = []
         if plan.with_local:
             inside = stack.enter_context(_listener("127.0.0.1", 0))
             environment |= _local_upstream(inside)
-            # It takes longest to warm up, so it is started first and waited for last.
             helpers.append(_local(plan, inside, environment))
             await helpers[0].start()
             waited_for.append(f"{_address(inside)}/healthz")
-        postgres, where = await _database(plan, stack)
-        for name in await preparing.prepare(where):
-            log.get().info("prepared", name=name)
         tokens_path = plan.data_dir / "tokens.json"
         conn = await where.connect_owner()
         try:
@@ -97,8 +104,10 @@ async def running(plan: Plan, stop: asyncio.Event) -> AsyncIterator[Running]:
             "MODERATION_HOST": plan.host,
             "MODERATION_PORT": str(listener.getsockname()[1]),
         }
-        roles = [_serve(listener, environment)]
-        roles += [_work(number, environment) for number in range(1, plan.workers + 1)]
+        # With a database of our own, which ends with us, they would have nothing to drain into.
+        death = signal.SIGTERM if postgres is None else signal.SIGKILL
+        roles = [_serve(listener, environment, death)]
+        roles += [_work(number, environment, death) for number in range(1, plan.workers + 1)]
         # They drain while the database and the local endpoint are still there.
         stack.push_async_callback(supervising.stop, roles, grace_s)
         for child in roles:
@@ -108,7 +117,9 @@ async def running(plan: Plan, stop: asyncio.Event) -> AsyncIterator[Running]:
         stack.push_async_callback(_cancel, keeper)
         for address in (f"{url}/readyz", *waited_for):
             await _wait_ready(address, children, stop)
-        stack.enter_context(_noted(plan.data_dir / "address", url))
+        stack.enter_context(_noted(plan.data_dir / ADDRESS_FILE, url))
+        if postgres is not None:
+            stack.enter_context(_noted(plan.data_dir / DATABASE_FILE, where.owner_dsn))
         superuser = postgres.dsn(DATABASE, "postgres") if postgres else None
         yield Running(url, where, superuser, tokens, tokens_path)
 
@@ -176,13 +187,13 @@ async def _wait_ready(address: str, children: list[Child], stop: asyncio.Event) 
     raise WorkFailed(f"{address} was not ready within {READY_S:.0f} s: {answer}")
 
 
-def _serve(listener: socket.socket, environment: Mapping[str, str]) -> Child:
+def _serve(listener: socket.socket, environment: Mapping[str, str], death: signal.Signals) -> Child:
     descriptor = listener.fileno()
-    return Child("serve", ("serve", "--fd", str(descriptor)), environment, (descriptor,))
+    return Child("serve", ("serve", "--fd", str(descriptor)), environment, (descriptor,), death)
 
 
-def _work(number: int, environment: Mapping[str, str]) -> Child:
-    return Child(f"work-{number}", ("work",), environment)
+def _work(number: int, environment: Mapping[str, str], death: signal.Signals) -> Child:
+    return Child(f"work-{number}", ("work",), environment, death_signal=death)
 
 
 def _local(plan: Plan, listener: socket.socket, environment: Mapping[str, str]) -> Child:
@@ -226,10 +237,32 @@ def _address(listener: socket.socket) -> str:
 def _make_folder(path: Path) -> None:
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        (path / "up.lock").touch(0o600)
     except OSError as error:
         raise StartRefused(
-            f"cannot make the data folder {path}: {error.strerror}; choose another with --data-dir"
+            f"cannot use the data folder {path}: {error.strerror}; choose another with --data-dir"
         ) from error
+
+
+@contextlib.contextmanager
+def _owned(folder: Path) -> Iterator[None]:
+    """Keep others out of the data folder for as long as we run, however that ends."""
+    # Our children do not inherit the descriptor (PEP 446): an orphan must not keep the lock.
+    lock = os.open(folder / "up.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            holder = os.pread(lock, 32, 0).decode().strip() or "?"
+            raise StartRefused(
+                f"{folder} is in use by process {holder}, another `moderation up`; "
+                "stop that one, or choose another folder with --data-dir"
+            ) from error
+        os.ftruncate(lock, 0)
+        os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
+        yield
+    finally:
+        os.close(lock)
 
 
 @contextlib.contextmanager

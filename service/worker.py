@@ -13,14 +13,13 @@ from service.attempting import Attempting
 from service.edits import outcomes
 from service.errors import LeaseLost, LocalFault
 from service.store import CHANNEL_DUE, Pool, uploads
-from service.store.database import UNREACHABLE, Database
+from service.store.database import PASSING, UNREACHABLE, Database
 from service.store.listening import listen
 
 # Polling is the safety net under LISTEN, and finds leases that ran out.
 POLL_S = 1.0
 BATCH = 10
 LOCAL_FAULT_S = 2.0
-LONGEST_PAUSE_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +40,7 @@ class Worker:
         self._held: dict[UUID, tuple[uploads.Claim, asyncio.Task[None]]] = {}
         self._lost: set[UUID] = set()
         self._wake = asyncio.Event()
-        self._pauses = 0  # in a row; above zero one upload at a time probes the upstream
+        self._paused = False  # one upload at a time probes the upstream then
         self._paused_until = 0.0  # on the loop's clock
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -66,7 +65,7 @@ class Worker:
     async def _claim(self) -> int:
         """Take as many due uploads as there is room for; tell how many."""
         room = self._pace.concurrency - len(self._held)
-        if self._pauses:
+        if self._paused:
             room = 0 if self._held else 1
         if not room or asyncio.get_running_loop().time() < self._paused_until:
             return 0
@@ -99,7 +98,7 @@ class Worker:
                 if claim.id not in self._lost:
                     await self._give_back(claim, charged=False, delay_s=0)
                 raise
-            except (LocalFault, *UNREACHABLE, asyncpg.PostgresConnectionError) as error:
+            except (LocalFault, *UNREACHABLE, *PASSING) as error:
                 log.get().error("local_fault", reason=repr(error)[:300])
                 # asyncpg refuses a value it cannot encode with an error that is also a
                 # ValueError: that is the upload's own fault and must come to an end.
@@ -117,11 +116,13 @@ class Worker:
 
     def _note(self, *, reachable: bool) -> None:
         """Pause all calls of this process while the upstream is down or refuses our key."""
-        self._pauses = 0 if reachable else self._pauses + 1
-        if self._pauses:
-            pause_s = min(outcomes.backoff_s(self._pauses), LONGEST_PAUSE_S)
-            self._paused_until = asyncio.get_running_loop().time() + pause_s
-            log.get().error("upstream_paused", pause_s=round(pause_s, 1))
+        if not reachable:
+            self._paused_until = asyncio.get_running_loop().time() + outcomes.PAUSE_S
+            if not self._paused:
+                log.get().error("upstream_paused", probe_s=outcomes.PAUSE_S)
+        elif self._paused:
+            log.get().info("upstream_resumed")
+        self._paused = not reachable
 
     async def _give_back(self, claim: uploads.Claim, *, charged: bool, delay_s: float) -> None:
         try:

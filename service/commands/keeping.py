@@ -10,6 +10,7 @@ from uuid import UUID
 import click
 
 from service import administering, app, auth, publishing
+from service.commands import DATA_DIR
 from service.errors import WorkFailed
 from service.store import rulesets, tokens
 
@@ -18,13 +19,22 @@ Result = TypeVar("Result")
 
 @click.group("tokens")
 def tokens_group() -> None:
-    """Make, list and end bearer tokens."""
+    """
+    Make, list and end bearer tokens.
+
+    In the database of MODERATION_DATABASE_URL, else in that of a running `up`.
+
+    \b
+    Example:
+      moderation tokens create --role moderator
+    """
 
 
 @tokens_group.command("create")
 @click.option("--role", type=click.Choice(auth.ROLES), required=True)
 @click.option("--platform", help="The platform it stands for; exactly with --role platform.")
-def tokens_create(role: auth.Role, platform: str | None) -> None:
+@DATA_DIR
+def tokens_create(role: auth.Role, platform: str | None, data_dir: Path | None) -> None:
     """
     Make a token; it is shown once.
 
@@ -33,13 +43,22 @@ def tokens_create(role: auth.Role, platform: str | None) -> None:
       moderation tokens create --role moderator
       moderation tokens create --role platform --platform photo-club
     """
-    click.echo(_connected(lambda conn: administering.create_token(conn, role, platform)))
+    click.echo(_connected(data_dir, lambda conn: administering.create_token(conn, role, platform)))
 
 
 @tokens_group.command("list")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-def tokens_list(*, as_json: bool) -> None:
-    """List tokens, without their values."""
+@DATA_DIR
+def tokens_list(data_dir: Path | None, *, as_json: bool) -> None:
+    """
+    List tokens, without their values.
+
+    Columns: id, role, platform, when it was created and when it was revoked.
+
+    \b
+    Example:
+      moderation tokens list --json
+    """
     rows: list[dict[str, Any]] = [
         {
             "id": str(one.id),
@@ -48,7 +67,7 @@ def tokens_list(*, as_json: bool) -> None:
             "created_at": one.created_at.isoformat(),
             "revoked_at": one.revoked_at.isoformat() if one.revoked_at else None,
         }
-        for one in _connected(tokens.listed)
+        for one in _connected(data_dir, tokens.listed)
     ]
     if as_json:
         click.echo(json.dumps({"items": rows}, indent=2))
@@ -59,22 +78,39 @@ def tokens_list(*, as_json: bool) -> None:
 
 @tokens_group.command("revoke")
 @click.argument("token_id", type=click.UUID)
-def tokens_revoke(token_id: UUID) -> None:
-    """End a token at once, by its id."""
-    if not _connected(lambda conn: administering.revoke_token(conn, token_id)):
+@DATA_DIR
+def tokens_revoke(token_id: UUID, data_dir: Path | None) -> None:
+    """
+    End a token at once, by its id as `tokens list` shows it.
+
+    \b
+    Example:
+      moderation tokens revoke 01a202ec-db8a-7196-8662-b6f753f353c6
+    """
+    if not _connected(data_dir, lambda conn: administering.revoke_token(conn, token_id)):
         raise WorkFailed(f"no token {token_id}, or it was revoked before")
 
 
 @click.group("rulesets")
 def rulesets_group() -> None:
-    """Check and publish rulesets."""
+    """
+    Check and publish rulesets.
+
+    In the database of MODERATION_DATABASE_URL, else in that of a running `up`.
+
+    \b
+    Example:
+      moderation rulesets check rulesets/
+    """
 
 
 @rulesets_group.command("check")
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 def rulesets_check(files: tuple[Path, ...]) -> None:
     """
-    Check ruleset files, offline and free: every fault with its line and column.
+    Check ruleset files, offline and free.
+
+    Every fault is told with its line and column.
 
     \b
     Example:
@@ -88,26 +124,43 @@ def rulesets_check(files: tuple[Path, ...]) -> None:
 
 @rulesets_group.command("import")
 @click.argument("folder", type=click.Path(path_type=Path))
-def rulesets_import(folder: Path) -> None:
-    """Make a folder's rulesets versions and live; the same content twice is one version."""
+@DATA_DIR
+def rulesets_import(folder: Path, data_dir: Path | None) -> None:
+    """
+    Make a folder's rulesets live, each as a version.
+
+    The same content twice is one version.
+
+    \b
+    Example:
+      moderation rulesets import rulesets/
+    """
     for source in publishing.read([folder]):
         done = _connected(
+            data_dir,
             lambda conn, source=source: publishing.publish(
                 conn, source.ruleset, source.text, administering.ACTOR
-            )
+            ),
         )
         click.echo(f"{done.name}/{done.version} {'is new and live' if done.new else 'is live'}")
 
 
 @rulesets_group.command("list")
-def rulesets_list() -> None:
-    """List rulesets with their live versions."""
-    for row in _connected(rulesets.listed):
+@DATA_DIR
+def rulesets_list(data_dir: Path | None) -> None:
+    """
+    List rulesets with their live versions.
+
+    \b
+    Example:
+      moderation rulesets list
+    """
+    for row in _connected(data_dir, rulesets.listed):
         click.echo(f"{row['name']}/{row['live_version']}  {row['title']}")
 
 
-def _connected(work: Callable[..., Coroutine[Any, Any, Result]]) -> Result:
-    configured = app.load()
+def _connected(data_dir: Path | None, work: Callable[..., Coroutine[Any, Any, Result]]) -> Result:
+    configured = app.load(data_dir=data_dir)
 
     async def run() -> Result:
         async with app.connected(configured) as conn:

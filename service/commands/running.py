@@ -1,6 +1,7 @@
 """Commands that run the service: all of it, or one role."""
 
 import asyncio
+import shlex
 import socket
 from pathlib import Path
 
@@ -52,7 +53,7 @@ def up(
 @click.option("--fd", type=int, hidden=True, help="A listening socket handed over by `up`.")
 def serve(fd: int | None) -> None:
     """
-    Answer HTTP: one process of as many as wanted.
+    Answer HTTP; as many processes as wanted.
 
     \b
     Example:
@@ -65,7 +66,7 @@ def serve(fd: int | None) -> None:
 @click.command()
 def work() -> None:
     """
-    Work on uploads: one process of as many as wanted, on as many hosts.
+    Work on uploads; as many processes and hosts as wanted.
 
     \b
     Example:
@@ -80,7 +81,9 @@ def work() -> None:
 @click.option("--fd", type=int, hidden=True, help="A listening socket handed over by `up`.")
 def local(port: int, processes: int | None, fd: int | None) -> None:
     """
-    Run only the local edits endpoint, for any OpenAI client.
+    Run only the local edits endpoint.
+
+    It takes image edits of any OpenAI client and answers with what detectors on this machine see.
 
     \b
     Examples:
@@ -91,7 +94,9 @@ def local(port: int, processes: int | None, fd: int | None) -> None:
     listener = None if fd is None else socket.socket(fileno=fd)
 
     def ready(address: str) -> None:
-        click.echo(f"the local edits endpoint answers at {address}/v1/images/edits", err=True)
+        # Under `up` nobody calls it by its address, and the log tells that it is ready.
+        if listener is None:
+            click.echo(f"the local edits endpoint answers at {address}/v1/images/edits", err=True)
 
     asyncio.run(app.local(configured, port, listener, ready))
 
@@ -99,7 +104,9 @@ def local(port: int, processes: int | None, fd: int | None) -> None:
 @click.command()
 def migrate() -> None:
     """
-    Apply migrations, and publish the shipped rulesets that are not known yet.
+    Apply migrations and publish the shipped rulesets.
+
+    Names what was new.  Rulesets whose names are known already stay as they are.
 
     \b
     Example:
@@ -110,9 +117,11 @@ def migrate() -> None:
 
 
 def _show(what: Running) -> None:
-    click.echo(f"moderation is up at {what.url}")
+    # The other shell may stand elsewhere, so the folder is always named.
+    submit = f"moderation submit FOLDER --data-dir {shlex.quote(str(what.tokens_path.parent))}"
+    click.echo(f"moderation is up at {what.url}; Ctrl-C stops it")
     click.echo(f"  API description  {what.url}/openapi.json")
     click.echo(f"  tokens           {what.tokens_path}")
     if what.superuser_dsn is not None:
         click.echo(f"  database         psql '{what.superuser_dsn}'")
-    click.echo("  your pictures    moderation submit FOLDER --wait --save looked-at")
+    click.echo(f"  your pictures    {submit} --save looked-at")

@@ -15,7 +15,7 @@ from service.errors import WorkFailed
 
 @click.command()
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--ruleset", help="Ruleset to judge them by.  [MODERATION_RULESET]")
+@click.option("--ruleset", help="Ruleset to judge them by; the service's own if not named.")
 @click.option("--wait", is_flag=True, help="Wait until every picture has been judged.")
 @click.option(
     "--save",
@@ -36,7 +36,9 @@ def submit(
     as_json: bool,
 ) -> None:
     """
-    Send files and folders of pictures through a running service.
+    Send pictures through a running service.
+
+    Files are sent as they are; of a folder, all the pictures in it and in its folders.
 
     The token is MODERATION_TOKEN, or the one that `up` keeps in its data folder.  Exit code 1 if
     a file was refused or an upload failed.
@@ -64,13 +66,25 @@ def submit(
             items, page = asyncio.run(reporting.submit(url, token, jobs, save, finished, wait=wait))
     except KeyboardInterrupt:
         # What was sent goes on without us; what came back so far is shown.
-        click.echo(reporting.table(ended))
-        raise WorkFailed(f"stopped after {len(ended)} pictures; what was sent goes on") from None
+        _print(ended, as_json=as_json)
+        raise WorkFailed(f"stopped after {_files(ended)}; what was sent goes on") from None
+    except WorkFailed:
+        if ended or as_json:
+            _print(ended, as_json=as_json)
+        raise
+    _print(items, as_json=as_json)
+    if page is not None:
+        click.echo(f"before and after: {page}", err=as_json)
+    if any("problem" in item or item["state"] == "failed" for item in items):
+        raise WorkFailed("not every file was judged; see above")
+
+
+def _print(items: list[dict[str, Any]], *, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({"items": items}, indent=2, ensure_ascii=False))
     else:
         click.echo(reporting.table(items))
-    if page is not None:
-        click.echo(f"before and after: {page}", err=as_json)
-    if any("problem" in item or item["state"] == "failed" for item in items):
-        raise WorkFailed("not every picture was judged; see above")
+
+
+def _files(items: list[dict[str, Any]]) -> str:
+    return "1 file" if len(items) == 1 else f"{len(items)} files"

@@ -6,8 +6,11 @@ differ from it is noted at the place.
 """
 
 import json
+import math
 import re
 import secrets
+from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 from service.edits import Answer, AttemptFailed, Edit, Reply, Request, Upstream, outcomes, reading
@@ -20,8 +23,11 @@ _REFUSAL = re.compile(
     r"|content_filter|PROHIBITED_CONTENT|IMAGE_SAFETY|blocked by .{0,40}safety",
     re.IGNORECASE,
 )
-_RETRY_INFO = re.compile(r'\\*"retryDelay\\*"\s*:\s*\\*"(\d+(?:\.\d+)?)s')
+# Starting at the word keeps the search linear, however many backslashes an answer is made of.
+_RETRY_INFO = re.compile(r'retryDelay\\*"\s*:\s*\\*"(\d{1,9}(?:\.\d{1,9})?)s')
 _KEPT_CHARACTERS = 4000
+# An error says what it is at its beginning; searching 64 MB for words would hold up the process.
+_SEARCHED_CHARACTERS = 64 * 1024
 
 
 def build(edit: Edit, upstream: Upstream) -> Request:
@@ -57,17 +63,18 @@ def read(reply: Reply, prompt: str) -> Answer:
     text = reply.body.decode("utf-8", "replace")
     kept = text[:_KEPT_CHARACTERS]
     if reply.status != 200:
+        searched = text[:_SEARCHED_CHARACTERS]
         raise AttemptFailed(
-            _failure(reply.status, text),
+            _failure(reply.status, searched),
             f"HTTP {reply.status}",
             status=reply.status,
             text=kept,
-            retry_after_s=_retry_after(reply, text),
+            retry_after_s=_retry_after(reply.headers, searched),
         )
     answer = _json_object(text)
     error = answer.get("error")
     if error:
-        outcome = "refused" if _REFUSAL.search(json.dumps(error)) else "upstream_error"
+        outcome = "refused" if _refuses(json.dumps(error)) else "upstream_error"
         raise AttemptFailed(outcome, "an error in a 200", status=200, text=kept)
     said = reading.description_text(answer, prompt)
     try:
@@ -75,7 +82,7 @@ def read(reply: Reply, prompt: str) -> Answer:
     except AttemptFailed as failure:
         raise AttemptFailed(failure.outcome, str(failure), status=200, text=said) from failure
     if image is None:
-        outcome = "refused" if _REFUSAL.search(text) else "no_image"
+        outcome = "refused" if _refuses(text) else "no_image"
         raise AttemptFailed(outcome, "the answer has no image", status=200, text=said or kept)
     if said is None:
         raise AttemptFailed("no_description", "the answer has no text", status=200)
@@ -89,11 +96,15 @@ def _failure(status: int, text: str) -> str:
         return "rate_limited"
     if status in (408, 409, 425) or status >= 500:
         return "upstream_error"
-    if _REFUSAL.search(text):
+    if _refuses(text):
         return "refused"
     if status in (401, 403, 404):
         return "unauthorised"
     return "rejected"
+
+
+def _refuses(text: str) -> bool:
+    return _REFUSAL.search(text, 0, _SEARCHED_CHARACTERS) is not None
 
 
 def _json_object(text: str) -> dict[str, Any]:
@@ -113,10 +124,10 @@ def _json_object(text: str) -> dict[str, Any]:
 
 def _count(usage: dict[str, Any], name: str) -> int | None:
     value = usage.get(name)
-    return value if isinstance(value, int) and 0 <= value < 2**31 else None
+    return value if type(value) is int and 0 <= value < 2**31 else None
 
 
-def _retry_after(reply: Reply, text: str) -> float | None:
+def _retry_after(headers: Mapping[str, str], text: str) -> float | None:
     """
     Find how long to wait: in headers (milliseconds, seconds, LiteLLM's copy) or in the body.
 
@@ -127,9 +138,20 @@ def _retry_after(reply: Reply, text: str) -> float | None:
         ("retry-after", 1.0),
         ("llm_provider-retry-after", 1.0),
     ):
-        try:
-            return outcomes.clamped_retry_after(float(reply.headers[name]) / unit)
-        except (KeyError, ValueError):
-            continue  # Absent, or an HTTP date, which clocks that differ make useless.
+        seconds = _seconds(headers.get(name, ""), headers.get("date", ""))
+        if seconds is not None:
+            return outcomes.clamped_retry_after(seconds / unit)
     found = _RETRY_INFO.search(text)
     return outcomes.clamped_retry_after(float(found[1])) if found else None
+
+
+def _seconds(value: str, date: str) -> float | None:
+    """Read a number, or an HTTP date by the upstream's own clock, since ours may differ."""
+    try:
+        seconds = float(value)
+    except ValueError:
+        try:
+            return (parsedate_to_datetime(value) - parsedate_to_datetime(date)).total_seconds()
+        except (ValueError, TypeError):  # The one with a zone and the other without is a TypeError.
+            return None
+    return None if math.isnan(seconds) else seconds

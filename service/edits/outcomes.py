@@ -8,6 +8,8 @@ from typing import Literal
 MAX_ATTEMPTS = 6
 RETRY_AFTER_S = (1.0, 300.0)
 BACKOFF_S = (1.0, 60.0)
+# While an upstream is down or refuses our key, it is asked about this often.
+PAUSE_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,13 @@ import pybase64
 from service.edits import AttemptFailed
 
 # A picture inside the text is not part of what the model says.
-_EMBEDDED_IMAGE = re.compile(r"!\[[^\]]*\]\([^)]*\)|data:image/[a-z+.-]+;base64,[A-Za-z0-9+/=]+")
+# Neither bracket may hold another one, which keeps the search linear.
+_EMBEDDED_IMAGE = re.compile(r"!\[[^\[\]]*\]\([^()]*\)|data:image/[a-z+.-]+;base64,[A-Za-z0-9+/=]+")
 _TEXT_KEYS = ("revised_prompt", "text", "content", "description")
 _ECHO_SHARE = 0.9
 _PIECE = 40  # characters
+# Beyond what a description may have, so that a text cut here is still refused for its length.
+_LONGEST = 512 * 1024  # characters
 _DATA_URL = re.compile(r"data:image/[a-z+.-]+;base64,", re.ASCII)
 
 
@@ -43,7 +46,7 @@ def items(answer: dict[str, Any]) -> list[dict[str, Any]]:
 def description_text(answer: dict[str, Any], prompt: str) -> str | None:
     """Choose the text that is the model's: not empty, and not the prompt echoed back."""
     for text in texts(answer):
-        said = _EMBEDDED_IMAGE.sub("", text).strip()
+        said = _EMBEDDED_IMAGE.sub("", text).strip()[:_LONGEST]
         if said and not is_echo(said, prompt):
             return said
     return None

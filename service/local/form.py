@@ -1,16 +1,10 @@
 """Reads an OpenAI image edit from its multipart body; nothing here decodes a picture."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from multipart import parse_options_header
 
-from multipart import (
-    MultipartError,
-    MultipartSegment,
-    ParserLimitReached,
-    PushMultipartParser,
-    parse_options_header,
-)
-
+from service import forms
+from service.errors import InputRefused
+from service.forms import Part
 from service.local import MAX_BYTES, Job, RequestRefused
 
 # A picture and a mask of full size, and the text fields.
@@ -19,14 +13,6 @@ MAX_PROMPT = 1024 * 1024
 _MAX_PARTS = 64
 _IMAGE_FIELDS = ("image", "image[]", "image[0]")
 _FORMATS = ("png", "jpeg", "webp")
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """One part of the form."""
-
-    name: str
-    data: bytes
 
 
 def read(content_type: str, body: bytes) -> Job:
@@ -45,7 +31,7 @@ def read(content_type: str, body: bytes) -> Job:
             code="unsupported_content_type",
             status=415,
         )
-    parts = _parts(body, options["boundary"])
+    parts = _parts(content_type, body)
     image = next((part.data for part in parts if part.name in _IMAGE_FIELDS and part.data), None)
     if image is None:
         raise _missing("image")
@@ -62,34 +48,14 @@ def read(content_type: str, body: bytes) -> Job:
     return Job(image, prompt, _output_format(_text(parts, "output_format")))
 
 
-def _parts(body: bytes, boundary: str) -> list[Part]:
+def _parts(content_type: str, body: bytes) -> list[Part]:
+    """Parse the form, and tell what is wrong with it in OpenAI's shape."""
     try:
-        return list(_parsed(body, boundary))
-    except ParserLimitReached as error:
-        raise RequestRefused(
-            f"The form is over a limit: {error}", code="form_too_large", status=413
-        ) from error
-    # The parser encodes the boundary itself and lets the codec's error through.
-    except (MultipartError, UnicodeError) as error:
-        raise RequestRefused(
-            f"The multipart body is malformed: {error}", code="multipart_malformed"
-        ) from error
-
-
-def _parsed(body: bytes, boundary: str) -> Iterator[Part]:
-    """Parse the whole body; a body that ends early raises when the parser is closed."""
-    chunks: list[bytes] = []
-    part: MultipartSegment | None = None
-    with PushMultipartParser(
-        boundary, max_segment_size=MAX_BODY, max_segment_count=_MAX_PARTS, strict=True
-    ) as parser:
-        for event in parser.parse(body):
-            if isinstance(event, MultipartSegment):
-                part, chunks = event, []
-            elif event is not None:
-                chunks.append(bytes(event))
-            elif part is not None:
-                yield Part(part.name or "", b"".join(chunks))
+        return forms.read(content_type, body, max_parts=_MAX_PARTS)
+    except forms.FormTooLarge as error:
+        raise RequestRefused(str(error), code="form_too_large", status=413) from error
+    except InputRefused as error:
+        raise RequestRefused(str(error), code="multipart_malformed") from error
 
 
 def _text(parts: list[Part], name: str) -> str | None:

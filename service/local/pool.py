@@ -55,6 +55,7 @@ class DetectorPool:
     async def _build(self) -> None:
         context = multiprocessing.get_context("spawn")
         warmed = context.Semaphore(0)
+        others = frozenset(multiprocessing.active_children())
         executor = ProcessPoolExecutor(self._processes, context, _warm_up, (warmed,))
         loop = asyncio.get_running_loop()
         try:
@@ -73,6 +74,9 @@ class DetectorPool:
             raise PoolUnavailable(f"a detector process was not warm in {_WARM_S:.0f} s") from error
         finally:
             if self._executor is not executor:
+                # A child that is still loading would be waited for, and would miss the semaphore.
+                for child in frozenset(multiprocessing.active_children()) - others:
+                    child.kill()
                 executor.shutdown(wait=False, cancel_futures=True)
 
     async def edit(self, job: Job) -> Edited:

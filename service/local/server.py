@@ -4,6 +4,7 @@ import asyncio
 import base64
 import importlib.util
 import json
+import os
 import signal
 import socket
 import time
@@ -51,7 +52,10 @@ async def serve(
     if processes < 1:
         raise StartRefused(f"processes is {processes}; it must be at least 1")
     pool = DetectorPool(processes)
-    runner = web.AppRunner(create_app(pool), access_log=None, shutdown_timeout=_FINISH_S)
+    # A caller that is gone needs no answer: its job leaves the queue, if it has not begun.
+    runner = web.AppRunner(
+        create_app(pool), access_log=None, shutdown_timeout=_FINISH_S, handler_cancellation=True
+    )
     await runner.setup()
     try:
         url = await _listen(runner, host, port, sock)
@@ -173,7 +177,11 @@ async def _listen(runner: web.AppRunner, host: str, port: int, sock: socket.sock
         site: web.BaseSite = web.SockSite(runner, sock) if sock else web.TCPSite(runner, host, port)
         await site.start()
     except OSError as error:
-        raise StartRefused(f"Cannot listen on {host} port {port}: {error.strerror}") from error
+        # asyncio's own text of the error repeats the address and is not the system's.
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        raise StartRefused(
+            f"cannot listen on {host}:{port}: {reason}; choose another port with --port"
+        ) from error
     address = runner.addresses[0]
     name = f"[{address[0]}]" if ":" in address[0] else address[0]
     return f"http://{name}:{address[1]}"

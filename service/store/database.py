@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import asyncpg
 
@@ -20,6 +20,18 @@ UNREACHABLE = (
     asyncpg.CannotConnectNowError,
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
+    # What asyncpg says of a connection that ended in the middle of a statement.
+    asyncpg.InternalClientError,
+)
+# Whatever passes by itself and says nothing about what was asked: a server that was stopped or
+# failed over, or has no memory, disk or connections left, deadlocks and locks not got in time.
+PASSING = (
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.PostgresSystemError,
+    asyncpg.TransactionRollbackError,
+    asyncpg.LockNotAvailableError,
+    asyncpg.ReadOnlySQLTransactionError,
 )
 
 
@@ -104,7 +116,24 @@ def _refusal(dsn: str) -> Iterator[None]:
     try:
         yield
     except (*UNREACHABLE, asyncpg.PostgresError, ValueError) as error:
-        where = urlsplit(dsn)
-        place = f"{where.hostname or where.query or 'local socket'}{where.path}"
         reason = " ".join(str(error).split()) or type(error).__name__
-        raise StartRefused(f"cannot open the database {place}: {reason}") from error
+        if isinstance(error, ValueError) and not isinstance(error, asyncpg.InterfaceError):
+            # Python's own words would quote a part of the password.
+            reason = "its address is malformed; percent-encode special characters in the password"
+        raise StartRefused(f"cannot open the database{_place(dsn)}: {reason}") from None
+
+
+def _place(dsn: str) -> str:
+    """Spell host and database, unless any part of them may be a piece of the password."""
+    try:
+        where = urlsplit(dsn)
+        _ = where.port  # Reading it checks it.
+        hosts = [where.hostname] if where.hostname else parse_qs(where.query).get("host", [])
+    except ValueError:
+        return ""
+    if (
+        where.scheme not in ("postgresql", "postgres")
+        or "@" in where.path + where.query + where.fragment
+    ):
+        return ""
+    return f" {(hosts or ['local socket'])[0]}{where.path}"

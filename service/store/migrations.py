@@ -145,10 +145,12 @@ async def _ensure_role(conn: Conn) -> None:
         if not await _may_become(conn, APPLICATION_ROLE):
             await conn.execute(f"GRANT {APPLICATION_ROLE} TO CURRENT_USER")
     except asyncpg.InsufficientPrivilegeError as error:
-        user = await conn.fetchval("SELECT current_user")
+        user = await conn.fetchval("SELECT quote_ident(current_user)")
+        known = await conn.fetchval(_ROLE_EXISTS, APPLICATION_ROLE)
+        make = "" if known else f"CREATE ROLE {APPLICATION_ROLE} NOLOGIN; "
         raise StartRefused(
-            f"{user} may not make the role {APPLICATION_ROLE}; as an administrator run: "
-            f"CREATE ROLE {APPLICATION_ROLE} NOLOGIN; GRANT {APPLICATION_ROLE} TO {user}"
+            f"{user} may not {'use' if known else 'make'} the role {APPLICATION_ROLE}; "
+            f"as an administrator run: {make}GRANT {APPLICATION_ROLE} TO {user}"
         ) from error
     except (asyncpg.DuplicateObjectError, asyncpg.UniqueViolationError):
         # Roles belong to the whole server, and another database's migrations made it meanwhile.

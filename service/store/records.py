@@ -1,10 +1,17 @@
 """What one successful attempt wrote, and the moderators' query over all that has ended."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+)
 
 from service.store import Conn, Row
 from service.store.uploads import VIEW
@@ -29,6 +36,16 @@ _WHERE = {
     "external_id": "u.external_id = {}",
     "sha256": "u.image_sha256 = decode({}, 'hex')",
 }
+
+
+def _in_utc(moment: datetime) -> datetime:
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("this moment is outside the years 1 to 9999 in UTC") from error
+
+
+Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 Word = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]+$")]
 
 
@@ -60,8 +77,8 @@ class Filter(BaseModel):
     version: Annotated[int, Field(ge=1, lt=2**31)] | None = None
     rule: Word | None = Field(None, description="the id of a rule among the findings")
     min_severity: Annotated[int, Field(ge=1, le=4)] | None = None
-    received_from: AwareDatetime | None = Field(None, description="received at or after this time")
-    received_to: AwareDatetime | None = Field(None, description="received before this time")
+    received_from: Moment | None = Field(None, description="received at or after this time")
+    received_to: Moment | None = Field(None, description="received before this time")
     external_id: Word | None = None
     sha256: Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")] | None = Field(
         None, description="of the received bytes"

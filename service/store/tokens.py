@@ -12,6 +12,7 @@ _ADD = """
  RETURNING id
 """
 _FIND = "SELECT id, role, platform FROM tokens WHERE sha256 = $1 AND revoked_at IS NULL"
+_IS_REVOKED = "SELECT revoked_at IS NOT NULL FROM tokens WHERE sha256 = $1"
 _LIST = "SELECT id, role, platform, created_at, revoked_at FROM tokens ORDER BY id"
 _REVOKE = "UPDATE tokens SET revoked_at = now() WHERE id = $1 AND revoked_at IS NULL RETURNING id"
 
@@ -45,6 +46,11 @@ async def find(conn: Conn, sha256: bytes) -> Bearer | None:
     """Find whom a token stands for, unless it was revoked."""
     row = await conn.fetchrow(_FIND, sha256)
     return Bearer(**row) if row else None
+
+
+async def is_revoked(conn: Conn, sha256: bytes) -> bool:
+    """Tell whether a token was once good and is no longer."""
+    return bool(await conn.fetchval(_IS_REVOKED, sha256))
 
 
 async def listed(conn: Conn) -> list[Listed]:

@@ -2,7 +2,8 @@
 
 import asyncio
 import json
-from typing import Annotated, Any
+import string
+from typing import Annotated, Any, NoReturn
 
 import pybase64
 from aiohttp import web
@@ -23,9 +24,11 @@ from service.intake import Received
 from service.web import openapi
 
 MAX_METADATA_BYTES = 16_384
-# Room for the fields beside the image, and for base64's four bytes for three.
+MAX_METADATA_DEPTH = 32
+# Room for the fields beside the image: parsing more of them would hold up everybody else.
 OVERHEAD_BYTES = 100_000
 READ_TIMEOUT_S = 60.0
+_BASE64 = (string.ascii_letters + string.digits + "+/=").encode()
 
 
 def _storable(text: str) -> str:
@@ -40,21 +43,23 @@ def _small(metadata: dict[str, JsonValue]) -> dict[str, JsonValue]:
     text = json.dumps(metadata, ensure_ascii=False, allow_nan=False)
     if len(text.encode()) > MAX_METADATA_BYTES:
         raise ValueError(f"metadata is over {MAX_METADATA_BYTES} bytes")
-    _refuse_nul(metadata)
+    _refuse_unstorable(metadata, depth=0)
     return metadata
 
 
-def _refuse_nul(value: JsonValue) -> None:
+def _refuse_unstorable(value: JsonValue, depth: int) -> None:
+    if depth > MAX_METADATA_DEPTH:
+        raise ValueError(f"metadata nests deeper than {MAX_METADATA_DEPTH} levels")
     match value:
         case str() if "\0" in value:
             raise ValueError("NUL characters are not allowed")
         case list():
             for item in value:
-                _refuse_nul(item)
+                _refuse_unstorable(item, depth + 1)
         case dict():
             for name, item in value.items():
-                _refuse_nul(name)
-                _refuse_nul(item)
+                _refuse_unstorable(name, depth)
+                _refuse_unstorable(item, depth + 1)
 
 
 Word = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_storable)]
@@ -141,7 +146,8 @@ async def _read(request: web.Request, limit: int) -> bytes:
         raise InputRefused(
             "body_timeout", f"the body did not arrive within {READ_TIMEOUT_S:.0f} s"
         ) from error
-    except web.RequestPayloadError as error:
+    except (web.RequestPayloadError, ConnectionResetError) as error:
+        # A connection that breaks here is the sender's, not the database's.
         raise InputRefused("body_incomplete", f"the body broke off: {error}") from error
     if not body:
         raise InputRefused("empty_body", "the request has no body")
@@ -153,13 +159,43 @@ async def _json(request: web.Request, query: Fields, max_image_bytes: int) -> Re
     return await asyncio.to_thread(_from_json, text, query)
 
 
-def _from_json(text: bytes, query: Fields) -> Received:
+def _check_overhead(size: int) -> None:
+    if size > OVERHEAD_BYTES:
+        raise InputRefused(
+            "body_too_large", f"what stands beside the image is over {OVERHEAD_BYTES} bytes"
+        )
+
+
+def _loaded(text: bytes) -> object:
+    """Parse JSON, refusing with ValueError what two readers could take differently."""
     try:
-        body = UploadBody.model_validate_json(text, strict=True)
+        return json.loads(text.decode(), object_pairs_hook=_distinct, parse_constant=_no_number)
+    except RecursionError as error:
+        raise ValueError("it nests too deep") from error
+
+
+def _distinct(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        raise ValueError("a name is given twice in one object")
+    for name in members:
+        name.encode()  # As above, a lone surrogate raises.
+    return members
+
+
+def _no_number(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not a JSON number")
+
+
+def _from_json(text: bytes, query: Fields) -> Received:
+    # The image is base64, so the bytes outside that alphabet bound all that is not the image.
+    _check_overhead(len(text.translate(None, _BASE64)))
+    try:
+        body = UploadBody.model_validate(_loaded(text), strict=True)
     except ValidationError as error:
-        if error.errors()[0]["type"] == "json_invalid":
-            raise InputRefused("json_invalid", error.errors()[0]["msg"]) from error
         raise openapi.refused(error) from error
+    except ValueError as error:
+        raise InputRefused("json_invalid", f"the body is not JSON: {error}") from error
     if body.image_url is not None:
         raise InputRefused(
             "image_url_not_available", "image_url is not available yet; send the image itself"
@@ -189,6 +225,7 @@ def _form(content_type: str, body: bytes, query: Fields) -> Received:
             f"unknown or repeated: {', '.join(wrong)}; allowed once: {', '.join(sorted(allowed))}",
         )
     fields = {part.name: part.data for part in parts}
+    _check_overhead(sum(len(data) for name, data in fields.items() if name != "image"))
     if "image" not in fields:
         raise InputRefused("image_missing", "the form has no part named image")
     try:
@@ -199,7 +236,7 @@ def _form(content_type: str, body: bytes, query: Fields) -> Received:
                 if name in Fields.model_fields and data
             }
         )
-        metadata = _METADATA.validate_json(fields.get("metadata") or b"{}", strict=True)
+        metadata = _form_metadata(fields.get("metadata") or b"{}")
     except ValidationError as error:
         raise openapi.refused(error) from error
     except UnicodeDecodeError as error:
@@ -210,3 +247,12 @@ def _form(content_type: str, body: bytes, query: Fields) -> Received:
         said.external_id or query.external_id,
         dict(metadata),
     )
+
+
+def _form_metadata(text: bytes) -> dict[str, JsonValue]:
+    try:
+        return _METADATA.validate_python(_loaded(text), strict=True)
+    except ValidationError:
+        raise
+    except ValueError as error:
+        raise InputRefused("validation_failed", f"metadata is not JSON: {error}") from error

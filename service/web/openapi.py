@@ -22,6 +22,8 @@ from service.web import BEARER, POOL, problems
 
 Operation = Callable[..., Awaitable[web.StreamResponse]]
 REF = "#/components/schemas/{model}"
+# A refusal never grows with what is refused.
+MAX_FAULTS, MAX_NAME = 20, 100
 
 
 class Nothing(BaseModel):
@@ -147,8 +149,10 @@ async def _authenticate(request: web.Request, roles: tuple[auth.Role, ...]) -> t
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token.strip():
         raise InputRefused("token_missing", "send the header Authorization: Bearer TOKEN")
-    async with request.app[POOL].acquire() as conn:
-        bearer = await tokens.find(conn, auth.digest(token.strip()))
+    bearer = None
+    if token.isascii():  # What is not cannot be one of ours; it may not even be UTF-8.
+        async with request.app[POOL].acquire() as conn:
+            bearer = await tokens.find(conn, auth.digest(token.strip()))
     if bearer is None:
         raise InputRefused("token_invalid", "this token is unknown or was revoked")
     if bearer.role not in roles:
@@ -174,10 +178,11 @@ def _validated(model: type[BaseModel], values: Mapping[str, str]) -> BaseModel:
 
 
 def refused(error: ValidationError) -> InputRefused:
-    """Turn a failed check into a refusal that names every fault (without the values)."""
+    """Turn a failed check into a refusal that names the first faults (without the values)."""
+    found = error.errors(include_url=False, include_input=False, include_context=False)
     faults: list[dict[str, object]] = [
-        {"field": ".".join(str(part) for part in fault["loc"]), "message": fault["msg"]}
-        for fault in error.errors(include_url=False, include_input=False, include_context=False)
+        {"field": ".".join(str(part) for part in fault["loc"])[:MAX_NAME], "message": fault["msg"]}
+        for fault in found[:MAX_FAULTS]
     ]
     text = "; ".join(f"{fault['field']}: {fault['message']}" for fault in faults[:5])
     return InputRefused("validation_failed", text, errors=faults)

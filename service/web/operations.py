@@ -1,8 +1,11 @@
 """What operators and load balancers ask: health, readiness, metrics, the API's own description."""
 
+import asyncio
 import shutil
 import time
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import asyncpg
@@ -21,11 +24,28 @@ FULL_DISK = 0.85
 
 @dataclass(slots=True)
 class Readiness:
-    """Whether this process should get traffic; draining says no before anything else does."""
+    """Whether this process should get traffic; draining says no before all else."""
 
     need_level: int
     disk: Path
     draining: bool = False
+    busy: int = 0
+    idle: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        self.idle.set()
+
+    @contextmanager
+    def request(self) -> Iterator[None]:
+        """Count a request under way, so that a drain knows when all have been answered."""
+        self.busy += 1
+        self.idle.clear()
+        try:
+            yield
+        finally:
+            self.busy -= 1
+            if not self.busy:
+                self.idle.set()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +95,11 @@ def new_metrics() -> Metrics:
 async def measure(request: web.Request, handler: problems.Handler) -> web.StreamResponse:
     """Time every request under its route's pattern, never its path."""
     begin = time.perf_counter()
-    response = await handler(request)
+    with request.app[READINESS].request():
+        response = await handler(request)
+    if request.app[READINESS].draining:
+        # A connection kept open would bring more requests to a process that is leaving.
+        response.force_close()
     resource = request.match_info.route.resource
     request.app[METRICS].seconds.labels(
         request.method, resource.canonical if resource else "none", str(response.status)
@@ -87,7 +111,12 @@ def add_to(api: Api) -> None:
     """Declare the operations."""
     api.operation("GET", "/healthz", answers={200: Health})(healthz)
     api.operation("GET", "/readyz", answers={200: Health, 503: Health})(readyz)
-    api.operation("GET", "/metrics", answers={200: "text/plain"})(metrics)
+    api.operation(
+        "GET",
+        "/metrics",
+        answers={200: "text/plain"},
+        refusals=("database_unavailable",),
+    )(metrics)
 
     async def openapi(_: web.Request) -> web.Response:
         """Describe the API in OpenAPI 3.1."""

@@ -1,6 +1,7 @@
 """RFC 9457 problems: one table from our codes to statuses, one middleware that answers them."""
 
 import http
+import json
 from collections.abc import Awaitable, Callable, Mapping
 
 import asyncpg
@@ -9,7 +10,7 @@ from pydantic import BaseModel, Field
 
 from service import log
 from service.errors import InputRefused
-from service.store.database import UNREACHABLE
+from service.store.database import PASSING, UNREACHABLE
 
 STATUS: Mapping[str, int] = {
     "json_invalid": 400,
@@ -43,6 +44,14 @@ STATUS: Mapping[str, int] = {
     "internal": 500,
     "database_unavailable": 503,
 }
+# What a database says that is away, full, stopping, or no longer lets us in.
+UNAVAILABLE = (
+    *UNREACHABLE,
+    *PASSING,
+    asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.InvalidCatalogNameError,
+    asyncpg.ObjectNotInPrerequisiteStateError,
+)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -73,10 +82,13 @@ def respond(
         code=code,
         errors=errors,
     )
+    # A path or a header that is quoted in the detail need not be UTF-8.
+    text = json.dumps(problem.model_dump(exclude_none=True), ensure_ascii=False)
     return web.Response(
-        text=problem.model_dump_json(exclude_none=True),
+        body=text.encode(errors="replace"),
         status=status,
         content_type="application/problem+json",
+        charset="utf-8",
         headers=headers,
     )
 
@@ -91,11 +103,11 @@ async def middleware(request: web.Request, handler: Handler) -> web.StreamRespon
         return respond(error.code, str(error), errors=error.errors, headers=headers)
     except web.HTTPException as error:
         return _of_aiohttp(request, error)
-    except (*UNREACHABLE, asyncpg.OperatorInterventionError) as error:
+    except UNAVAILABLE as error:
         log.get().error("database_unavailable", path=request.path, reason=repr(error))
         return respond(
             "database_unavailable",
-            "the database cannot be reached; nothing was stored",
+            "the database cannot be reached; try again with the same Idempotency-Key",
             headers={"Retry-After": "2"},
         )
     except Exception:  # noqa: BLE001  # the one broad net: a fault of ours is logged and answered

@@ -22,15 +22,18 @@ class Waiting:
     def __init__(self, pool: Pool, database: Database) -> None:
         self._pool, self._database = pool, database
         self._waiters: dict[UUID, set[asyncio.Future[bool]]] = {}
+        self._released = False
 
     async def wait(self, upload: UUID, seconds: float) -> bool:
         """Wait for the upload to end; False when the time is up, or this process is to stop."""
+        if self._released:
+            return False
         ended: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._waiters.setdefault(upload, set()).add(ended)
         try:
-            # It may have ended before this request began to listen.
-            await self._ask([upload])
             async with asyncio.timeout(seconds):
+                # It may have ended before this request began to listen.
+                await self._ask([upload])
                 return await ended
         except TimeoutError:
             return False
@@ -41,6 +44,7 @@ class Waiting:
 
     async def release(self, _: web.Application) -> None:
         """Let every waiting request answer at once, so that a drain need not wait for them."""
+        self._released = True
         for upload in self._waiters:
             self._wake(upload, ended=False)
 

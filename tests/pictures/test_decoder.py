@@ -81,7 +81,7 @@ def test_a_limited_process_can_open_nothing() -> None:
 
 def test_a_picture_has_a_bounded_cpu_time() -> None:
     """A process that goes on computing is ended by SIGXCPU."""
-    done = run("from service.pictures import child\ndecoder.allow_cpu(0)\nwhile True: pass")
+    done = run("from service.pictures import child\nchild.allow_cpu(0)\nwhile True: pass")
     assert done.returncode == -signal.SIGXCPU
 
 

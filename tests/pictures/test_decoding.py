@@ -33,7 +33,7 @@ async def pool() -> AsyncIterator[Decoders]:
 async def until(condition: Callable[[], bool]) -> None:
     """Wait until it holds; fails after 20 s."""
     async with asyncio.timeout(20):
-        while not condition():  # noqa: ASYNC110  It looks at another process, which sets no event.
+        while not condition():
             await asyncio.sleep(0.002)
 
 

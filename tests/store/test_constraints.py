@@ -1,0 +1,256 @@
+"""What the database itself refuses, whoever writes."""
+
+from dataclasses import dataclass
+
+import asyncpg
+import pytest
+
+from service.store import Pool
+from tests.flows import claims, driving
+from tests.flows.driving import Owner
+
+CHECK = asyncpg.CheckViolationError
+NULL = asyncpg.NotNullViolationError
+FOREIGN = asyncpg.ForeignKeyViolationError
+UNIQUE = asyncpg.UniqueViolationError
+HISTORY = asyncpg.RestrictViolationError
+TORN = asyncpg.IntegrityConstraintViolationError
+DENIED = asyncpg.InsufficientPrivilegeError
+QUEUED = "(SELECT id FROM uploads WHERE state = 'queued')"
+HELD = "(SELECT id FROM uploads WHERE state = 'working')"
+DONE = "(SELECT id FROM uploads WHERE state = 'done')"
+END = "finished_at = now()"
+ATTEMPT = (
+    "INSERT INTO attempts (upload_id, attempt, upstream, model, prompt_sha256, sent_sha256, "
+    f"reserved_microusd) SELECT {QUEUED}, 1, 'x', 'x', sha256('x'), image_sha256, 1 FROM uploads "
+    "LIMIT 1"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """Three uploads: one queued, one in an attempt, one done."""
+
+    queued: object
+    held: object
+    done: object
+
+
+@pytest.fixture
+async def world(pool: Pool) -> World:
+    """The uploads that the statements are about."""
+    held, ended = await claims.claimed(pool, 8), await claims.claimed(pool, 9)
+    async with pool.acquire() as conn:
+        await claims.succeed(conn, ended)
+    return World(await driving.queued(pool), held.id, ended.id)
+
+
+def upload(changes: str, which: str = QUEUED) -> str:
+    return f"UPDATE uploads SET {changes} WHERE id = {which}"
+
+
+def record(upload_id: str, **changes: str) -> str:
+    columns = {
+        "upload_id": upload_id,
+        "attempt": "1",
+        "edited_sha256": "edited_sha256",
+        "thumbnail_sha256": "thumbnail_sha256",
+        "description": "description",
+        "outcome": "outcome",
+        "severity": "severity",
+        "rules": "rules",
+        **changes,
+    }
+    names, values = ", ".join(columns), ", ".join(columns.values())
+    return f"INSERT INTO records ({names}) SELECT {values} FROM records"
+
+
+REFUSED = {
+    # Fail closed.
+    "allow while queued": (upload("verdict = 'allow'"), CHECK),
+    "allow_edited while working": (upload("verdict = 'allow_edited'", HELD), CHECK),
+    "allow of what is violating": (upload("outcome = 'violating', verdict = 'allow'", DONE), CHECK),
+    "allow of what was not assessed": (
+        upload("outcome = 'not_assessed', verdict = 'allow_edited'", DONE),
+        CHECK,
+    ),
+    "allow of a failure": (
+        upload(f"state = 'failed', outcome = 'refused', verdict = 'allow', {END}"),
+        CHECK,
+    ),
+    "allow of a deleted one": (upload(f"state = 'deleted', verdict = 'allow', {END}"), CHECK),
+    "unknown verdict": (upload("verdict = 'maybe'"), CHECK),
+    "no verdict": (upload("verdict = NULL"), NULL),
+    # States.
+    "unknown state": (upload("state = 'lost'"), CHECK),
+    "outcome while queued": (upload("outcome = 'clean'"), CHECK),
+    "outcome while working": (upload("outcome = 'refused'", HELD), CHECK),
+    "done without outcome": (upload(f"state = 'done', {END}"), CHECK),
+    "failed without outcome": (upload(f"state = 'failed', {END}"), CHECK),
+    "done as a failure": (upload("outcome = 'refused'", DONE), CHECK),
+    "failed as a success": (upload(f"state = 'failed', outcome = 'clean', {END}"), CHECK),
+    "unknown failure": (upload(f"state = 'failed', outcome = 'tired', {END}"), CHECK),
+    "done without its time": (upload("finished_at = NULL", DONE), CHECK),
+    "queued with a time": (upload(END), CHECK),
+    "working that waits": (upload("waiting_for = 'upstream'", HELD), CHECK),
+    "negative charges": (upload("charges = -1"), CHECK),
+    # Record if and only if done.
+    "done without record": (upload(f"state = 'done', outcome = 'clean', {END}"), TORN),
+    "record of a queued one": (record(HELD), TORN),
+    "failed with record": (
+        upload("state = 'failed', outcome = 'refused', verdict = 'hold'", DONE),
+        TORN,
+    ),
+    "done put back into the queue": (
+        upload("state = 'queued', outcome = NULL, finished_at = NULL, verdict = 'hold'", DONE),
+        TORN,
+    ),
+    "record deleted, upload done": ("DELETE FROM records", TORN),
+    "second record": (record(DONE), UNIQUE),
+    "record without attempt": (record(QUEUED), FOREIGN),
+    "record without image": (record(HELD, edited_sha256="sha256('none')"), FOREIGN),
+    "record of a list": (record(HELD, description="'[]'"), CHECK),
+    "record too severe": (record(HELD, severity="5"), CHECK),
+    "record without rules": (record(HELD, rules="NULL"), NULL),
+    # The ledger.
+    "completed attempt changed": (
+        f"UPDATE attempts SET cost_microusd = 0 WHERE upload_id = {DONE}",
+        HISTORY,
+    ),
+    "completed attempt opened": (
+        (
+            "UPDATE attempts SET outcome = NULL, charged = NULL, cost_microusd = NULL, "
+            f"finished_at = NULL WHERE upload_id = {DONE}"
+        ),
+        HISTORY,
+    ),
+    "attempt half completed": (
+        f"UPDATE attempts SET outcome = 'lost' WHERE upload_id = {HELD}",
+        CHECK,
+    ),
+    "attempt at less than nothing": (
+        (
+            "UPDATE attempts SET outcome = 'lost', charged = true, cost_microusd = -1, "
+            f"finished_at = now() WHERE upload_id = {HELD}"
+        ),
+        CHECK,
+    ),
+    "same attempt twice": (ATTEMPT.replace(QUEUED, HELD), UNIQUE),
+    "attempt zero": (ATTEMPT.replace(", 1, 'x'", ", 0, 'x'"), CHECK),
+    "short digest": (ATTEMPT.replace("sha256('x')", "'x'"), CHECK),
+    "attempt with an unknown picture": (
+        ATTEMPT.replace("image_sha256", "sha256('none')"),
+        FOREIGN,
+    ),
+    # The outbox.
+    "second terminal callback": (
+        (
+            "INSERT INTO callbacks (id, upload_id, type, body) "
+            f"VALUES (gen_random_uuid(), {DONE}, 'upload.failed', 'x')"
+        ),
+        UNIQUE,
+    ),
+    "callback that is too long": (
+        (
+            "INSERT INTO callbacks (id, upload_id, type, body) "
+            f"VALUES (gen_random_uuid(), {QUEUED}, 'x', convert_to(repeat('x', 20000), 'UTF8'))"
+        ),
+        CHECK,
+    ),
+    # History.
+    "audit changed": ("UPDATE audit SET actor = 'x'", HISTORY),
+    "audit deleted": ("DELETE FROM audit", HISTORY),
+    "audit emptied": ("TRUNCATE audit", HISTORY),
+    "version changed": ("UPDATE ruleset_versions SET prompt = 'x'", HISTORY),
+    "version deleted": ("DELETE FROM ruleset_versions", HISTORY),
+    "live version unknown": ("UPDATE rulesets SET live_version = 99", FOREIGN),
+    # Names and roles.
+    "platform with a space": ("INSERT INTO platforms VALUES ('a b')", CHECK),
+    "platform in capitals": ("INSERT INTO platforms VALUES ('A')", CHECK),
+    "token of nobody": (
+        "INSERT INTO tokens (id, sha256, role) VALUES (gen_random_uuid(), sha256('x'), 'platform')",
+        CHECK,
+    ),
+    "moderator of a platform": (
+        (
+            "INSERT INTO tokens (id, sha256, role, platform) "
+            "VALUES (gen_random_uuid(), sha256('x'), 'moderator', 'default')"
+        ),
+        CHECK,
+    ),
+    "unknown role": (
+        "INSERT INTO tokens (id, sha256, role) VALUES (gen_random_uuid(), sha256('x'), 'king')",
+        CHECK,
+    ),
+    "image without size": ("UPDATE images SET width = 0", CHECK),
+    "upload of an unknown version": (upload("version = 99"), FOREIGN),
+    "upload of an unknown platform": (upload("platform = 'other'"), FOREIGN),
+}
+DENIED_TO_THE_APPLICATION = [
+    "UPDATE records SET outcome = 'clean'",
+    "DELETE FROM records",
+    "DELETE FROM uploads",
+    "UPDATE uploads SET platform = 'x'",
+    "UPDATE uploads SET image_sha256 = image_sha256",
+    "DELETE FROM attempts",
+    "UPDATE attempts SET reserved_microusd = 0",
+    "UPDATE callbacks SET body = ''",
+    "DELETE FROM callbacks",
+    "UPDATE audit SET actor = 'x'",
+    "DELETE FROM audit",
+    "UPDATE ruleset_versions SET prompt = 'x'",
+    "DELETE FROM ruleset_versions",
+    "UPDATE images SET data = ''",
+    "DELETE FROM images",
+    "UPDATE tokens SET role = 'admin'",
+    "CREATE TABLE mine ()",
+    "DROP TABLE uploads",
+    "UPDATE schema_migrations SET version = 0",
+]
+
+
+async def test_owner_cannot_break_the_rules(world: World, owner: Owner) -> None:
+    """Each statement is refused by its own kind of constraint, at the latest at commit."""
+    assert world.done != world.held != world.queued
+    met: dict[str, type[Exception] | None] = {}
+    for name, (statement, _) in REFUSED.items():
+        transaction = owner.transaction()
+        await transaction.start()
+        try:
+            await owner.execute(statement)
+            await owner.execute("SET CONSTRAINTS ALL IMMEDIATE")
+            met[name] = None
+        except asyncpg.PostgresError as error:
+            met[name] = type(error)
+        await transaction.rollback()
+    assert met == {name: kind for name, (_, kind) in REFUSED.items()}
+
+
+async def test_application_has_no_more_rights_than_it_needs(world: World, pool: Pool) -> None:
+    """What must never be changed cannot be changed by the application's role."""
+    assert world
+    async with pool.acquire() as conn:
+        for statement in DENIED_TO_THE_APPLICATION:
+            with pytest.raises(DENIED):
+                await conn.execute(statement)
+
+
+async def test_statements_are_refused_for_their_fault_alone(world: World, owner: Owner) -> None:
+    """The same statements without the fault pass, so that the table above can really fail."""
+    assert world
+    for statement in (
+        upload(f"state = 'failed', outcome = 'refused', {END}"),
+        upload("outcome = 'clean', verdict = 'allow'", DONE),
+        upload("waiting_for = 'upstream'"),
+        ATTEMPT,
+        (
+            "UPDATE attempts SET outcome = 'lost', charged = true, cost_microusd = 1, "
+            f"finished_at = now() WHERE upload_id = {HELD}"
+        ),
+        "INSERT INTO platforms VALUES ('a-b')",
+    ):
+        transaction = owner.transaction()
+        await transaction.start()
+        await owner.execute(statement)
+        await owner.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        await transaction.rollback()

@@ -1,0 +1,1 @@
+"""Tests of the command line: everything as real processes, as a user has it."""
