@@ -23,7 +23,7 @@ PREFIX = "MODERATION_"
 VENDOR_URL = "https://wisdom-gate.juheapi.com/v1"
 VENDOR_MODEL = "gemini-3.1-flash-image-preview"
 VENDOR_PRICE_USD = 0.058
-Dialect = Literal["openai-images"]
+Dialect = Literal["openai-images", "gemini", "openai-chat"]
 Dollars = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
 TimeoutS = Annotated[float, Field(gt=0, le=600)]
 
@@ -82,7 +82,9 @@ class Settings(BaseModel):
         None, description=f"base URL of the edits endpoint; {VENDOR_URL} where only a key is set"
     )
     upstream_key: SecretStr | None = Field(None, description="its API key")
-    upstream_dialect: Dialect = Field("openai-images", description="its wire protocol")
+    upstream_dialect: Dialect = Field(
+        "openai-images", description="its wire protocol: openai-images, gemini, openai-chat"
+    )
     upstream_model: str = Field(VENDOR_MODEL, description="model it is asked for")
     upstream_price_usd: Dollars = Field(VENDOR_PRICE_USD, description="its price of one image")
     upstream_timeout_s: TimeoutS = Field(120.0, description="longest wait for one answer")

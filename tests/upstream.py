@@ -53,6 +53,27 @@ class Upstream:
             image=next(part.data for part in parts if part.filename is not None),
             headers=dict(request.headers),
         )
+        return await self._answered(call, request)
+
+    async def generate(self, request: web.Request) -> web.StreamResponse:
+        """Take a call in the dialect gemini."""
+        body = await request.json()
+        inline = next(part for part in body["contents"][0]["parts"] if "inlineData" in part)
+        prompt = "".join(part["text"] for part in body["systemInstruction"]["parts"])
+        return await self._json(request, prompt, inline["inlineData"]["data"])
+
+    async def chat(self, request: web.Request) -> web.StreamResponse:
+        """Take a call in the dialect openai-chat."""
+        system, user = (await request.json())["messages"]
+        picture = next(part for part in user["content"] if part["type"] == "image_url")
+        encoded = picture["image_url"]["url"].partition(",")[2]
+        return await self._json(request, system["content"], encoded)
+
+    async def _json(self, request: web.Request, prompt: str, encoded: str) -> web.StreamResponse:
+        image = base64.b64decode(encoded)
+        return await self._answered(Call({"prompt": prompt}, image, dict(request.headers)), request)
+
+    async def _answered(self, call: Call, request: web.Request) -> web.StreamResponse:
         self.calls.append(call)
         self.arrived.set()
         answer = self.script.pop(0) if self.script else described()
@@ -85,10 +106,22 @@ def description(**changes: Any) -> dict[str, Any]:
 
 
 def described(image: bytes = EDITED, **changes: Any) -> Answer:
-    """Answer like a model that did its work."""
-    return items(
-        {"b64_json": base64_of(image), "revised_prompt": json.dumps(description(**changes))}
-    )
+    """Answer like a model that did its work, in the dialect that was asked."""
+    encoded, text = base64_of(image), json.dumps(description(**changes))
+
+    async def answer(_: Call, request: web.Request) -> web.StreamResponse:
+        if request.path.endswith(":generateContent"):
+            parts = [{"text": text}, {"inlineData": {"mimeType": "image/png", "data": encoded}}]
+            candidate = {"content": {"role": "model", "parts": parts}, "finishReason": "STOP"}
+            return web.json_response({"candidates": [candidate]})
+        if request.path.endswith("/chat/completions"):
+            url = f"data:image/png;base64,{encoded}"
+            message = {"content": text, "images": [{"image_url": {"url": url}}]}
+            return web.json_response({"choices": [{"message": message, "finish_reason": "stop"}]})
+        item = {"b64_json": encoded, "revised_prompt": text}
+        return web.json_response({"created": 1, "data": [item]})
+
+    return answer
 
 
 def items(*data: dict[str, Any], **more: Any) -> Answer:

@@ -8,7 +8,17 @@ from typing import Self
 
 import aiohttp
 
-from service.edits import Answer, AttemptFailed, Edit, Reply, Request, Upstream, openai_images
+from service.edits import (
+    Answer,
+    AttemptFailed,
+    Edit,
+    Reply,
+    Request,
+    Upstream,
+    gemini,
+    openai_chat,
+    openai_images,
+)
 
 CONNECT_TIMEOUT_S = 10.0
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
@@ -24,6 +34,8 @@ class Dialect:
 
 DIALECTS: Mapping[str, Dialect] = {
     "openai-images": Dialect(openai_images.build, openai_images.read),
+    "gemini": Dialect(gemini.build, gemini.read),
+    "openai-chat": Dialect(openai_chat.build, openai_chat.read),
 }
 
 

@@ -56,7 +56,11 @@ TABLE: Mapping[str, Consequence] = {
     "timeout": Consequence("retry", True, True, "no whole answer within the deadline"),
     "cut_off": Consequence("retry", True, True, "the connection broke after the request was sent"),
     "malformed_answer": Consequence(
-        "retry", True, True, "200 that is not JSON or over the answer cap"
+        "retry",
+        True,
+        True,
+        "200 that is not JSON, over the answer cap, or of a model that stopped midway",
+        tries=3,
     ),
     "unreachable": Consequence("pause", False, False, "no connection could be made"),
     "unauthorised": Consequence("pause", False, False, "401, 403, or 404: key, route or model"),

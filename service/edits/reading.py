@@ -4,10 +4,6 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-import pybase64
-
-from service.edits import AttemptFailed
-
 # A picture inside the text is not part of what the model says.
 # Neither bracket may hold another one, which keeps the search linear.
 _EMBEDDED_IMAGE = re.compile(r"!\[[^\[\]]*\]\([^()]*\)|data:image/[a-z+.-]+;base64,[A-Za-z0-9+/=]+")
@@ -16,7 +12,6 @@ _ECHO_SHARE = 0.9
 _PIECE = 40  # characters
 # Beyond what a description may have, so that a text cut here is still refused for its length.
 _LONGEST = 512 * 1024  # characters
-_DATA_URL = re.compile(r"data:image/[a-z+.-]+;base64,", re.ASCII)
 
 
 def texts(answer: dict[str, Any]) -> Iterator[str]:
@@ -67,26 +62,6 @@ def _share_found(pieces_of: str, inside: str) -> float:
     """Tell which share of a text's pieces stands in another text."""
     pieces = [pieces_of[at : at + _PIECE] for at in range(0, len(pieces_of), _PIECE)]
     return sum(piece in inside for piece in pieces) / len(pieces)
-
-
-def image_bytes(answer: dict[str, Any]) -> bytes | None:
-    """
-    Decode the last image, since drafts come before the final one.
-
-    Raises:
-        AttemptFailed: ``no_image`` for base64 that is broken or an address instead of bytes.
-    """
-    for item in reversed(items(answer)):
-        encoded = item.get("b64_json") or item.get("url")
-        if not isinstance(encoded, str) or not encoded:
-            continue
-        if encoded.startswith(("http://", "https://")):
-            raise AttemptFailed("no_image", "the answer holds an address instead of the image")
-        try:
-            return pybase64.b64decode(_DATA_URL.sub("", encoded, count=1), validate=True)
-        except ValueError as error:
-            raise AttemptFailed("no_image", f"the image is not base64: {error}") from error
-    return None
 
 
 def _strings(holder: dict[str, Any]) -> Iterator[str]:
