@@ -83,8 +83,8 @@ SHAPES = {
     "redirect": Shape(document({}, 302, {"Location": "/v1"}), "rejected", 2, "exhausted"),
     "cut_off": Shape(cut(), "cut_off", 6, "exhausted"),
     "closed_at_once": Shape(_silent, "cut_off", 6, "exhausted"),
-    "html": Shape(text("<html>Welcome</html>"), "malformed_answer", 6, "exhausted"),
-    "array": Shape(document([]), "malformed_answer", 6, "exhausted"),
+    "html": Shape(text("<html>Welcome</html>"), "malformed_answer", 3, "exhausted"),
+    "array": Shape(document([]), "malformed_answer", 3, "exhausted"),
 }
 # Images that are neither received nor canonical can only be edited ones.
 _UNSENT = """
