@@ -5,7 +5,7 @@ import sys
 import click
 
 import service
-from service.commands import keeping, running, sending
+from service.commands import keeping, running, sending, spending
 from service.errors import InputRefused, ServiceError, StartRefused
 
 
@@ -15,7 +15,8 @@ def main() -> None:
         commands(prog_name="moderation")
     except (StartRefused, InputRefused) as error:
         _complain(error)
-        sys.exit(2)
+        # A ruleset with faults is what `check` was asked to find: the command was right.
+        sys.exit(1 if error.code == "ruleset_invalid" else 2)
     except ServiceError as error:
         _complain(error)
         sys.exit(1)
@@ -44,6 +45,8 @@ for command in (
     sending.submit,
     keeping.tokens_group,
     keeping.rulesets_group,
+    spending.costs_command,
+    spending.budgets_group,
 ):
     commands.add_command(command)
 
