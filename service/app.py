@@ -13,6 +13,7 @@ from service import (
     administering,
     log,
     preparing,
+    prices,
     resources,
     settings,
 )
@@ -33,7 +34,6 @@ from service.web.operations import Readiness
 from service.web.waiting import Waiting
 from service.worker import Pace, Worker
 
-MICRO = 1_000_000
 WEB_CONNECTIONS = 10
 WORKER_CONNECTIONS = 6
 
@@ -77,6 +77,9 @@ def upstreams_of(configured: Settings) -> list[Upstream]:
             "or run `moderation up`, which starts the local edits endpoint"
         )
     key = configured.upstream_key
+    price_microusd, price_version = prices.of(
+        configured.upstream_model, configured.upstream_price_usd, "MODERATION_UPSTREAM_PRICE_USD"
+    )
     return [
         Upstream(
             name=configured.upstream_name,
@@ -84,10 +87,11 @@ def upstreams_of(configured: Settings) -> list[Upstream]:
             key=key.get_secret_value() if key else None,
             dialect=configured.upstream_dialect,
             model=configured.upstream_model,
-            price_microusd=round(configured.upstream_price_usd * MICRO),
+            price_microusd=price_microusd,
             weight=1.0,
             timeout_s=configured.upstream_timeout_s,
             response_format=configured.upstream_response_format,
+            price_version=price_version,
         )
     ]
 
@@ -203,7 +207,8 @@ def _plan(configured: Settings) -> Plan:
         local_processes=configured.local_processes,
         grace_s=configured.grace_s,
         database=database_of(configured) if configured.database_url else None,
-        with_local=not upstream_configured(configured),
+        # What a worker would refuse is refused here, before anything is started.
+        with_local=not (upstream_configured(configured) and upstreams_of(configured)),
         environment=environment,
     )
 
@@ -267,16 +272,20 @@ def _of_table(table: settings.UpstreamTable) -> Upstream:
         key = os.environ.get(table.key_env)
         if not key:
             raise StartRefused(f"upstream {table.name}: {table.key_env} is not set")
+    price_microusd, price_version = prices.of(
+        table.model, table.price_usd, f"price_usd of upstream {table.name}"
+    )
     return Upstream(
         name=table.name,
         url=str(table.url),
         key=key,
         dialect=table.dialect,
         model=table.model,
-        price_microusd=round(table.price_usd * MICRO),
+        price_microusd=price_microusd,
         weight=table.weight,
         timeout_s=table.timeout_s,
         response_format=table.response_format,
+        price_version=price_version,
     )
 
 

@@ -2,17 +2,16 @@
 
 import asyncio
 import hashlib
-import random
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import asyncpg
 
-from service import completing, log
-from service.edits import Answer, AttemptFailed, Edit, Reply, Upstream, outcomes
+from service import completing, entering, log
+from service.edits import Answer, AttemptFailed, Edit, Reply, Upstream, outcomes, routing
 from service.edits.client import EditsClient
-from service.errors import LeaseLost, LocalFault, Unreadable
+from service.errors import LocalFault, Unreadable
 from service.pictures.pool import Decoders, Picture
 from service.policy import descriptions
 from service.policy.descriptions import Checker, DescriptionInvalid, Judgement
@@ -63,12 +62,13 @@ class Attempting:
         self._upstreams, self._public_url = upstreams, public_url
         self._versions: dict[tuple[str, int], Version] = {}
 
-    async def run(self, claim: uploads.Claim) -> bool:
+    async def run(self, claim: uploads.Claim) -> bool | None:
         """
         Make one attempt and write how it ended.
 
         Returns:
-            False if the upstream is down or refuses our key, so that calls should pause.
+            False if the upstream is down or refuses our key, so that calls should pause; None if
+            it was not called.
 
         Raises:
             LeaseLost: Another worker has the upload; nothing was written.
@@ -77,13 +77,15 @@ class Attempting:
         """
         if claim.charges > outcomes.MAX_ATTEMPTS:
             await self._write(claim, lambda conn: self._fail(conn, claim, "exhausted", None))
-            return True
+            return None
         try:
             prepared = await self._prepare(claim)
         except Unreadable as error:
             log.get().info("upload_unreadable", reason=str(error))
             await self._write(claim, lambda conn: self._fail(conn, claim, "unreadable", None))
-            return True
+            return None
+        if prepared is None:
+            return None
         try:
             described = await self._describe(prepared)
         except AttemptFailed as failure:
@@ -115,8 +117,8 @@ class Attempting:
 
         await self._write(claim, give_back, ABANDON_WAITS_S)
 
-    async def _prepare(self, claim: uploads.Claim) -> Prepared:
-        """Enter the attempt, with the canonical picture that it will send, before the call."""
+    async def _prepare(self, claim: uploads.Claim) -> Prepared | None:
+        """Enter the attempt before the call; None if the upload waits for a budget instead."""
         async with self._pool.acquire() as conn:
             version = await self._version(conn, claim.ruleset, claim.version)
             received = await images.get(conn, claim.image_sha256)
@@ -124,9 +126,7 @@ class Attempting:
             canonical = await images.get(conn, known) if known else None
         if canonical is None:
             canonical = _image(await self._decoders.canonical(received.data))
-        upstream = random.choices(  # noqa: S311  # spreads load, guards nothing
-            self._upstreams, [one.weight for one in self._upstreams]
-        )[0]
+        upstream = routing.choose(self._upstreams, canonical.sha256)
         attempt = attempts.Attempt(
             upload_id=claim.id,
             attempt=claim.attempt,
@@ -135,13 +135,11 @@ class Attempting:
             prompt_sha256=version.prompt_sha256,
             sent_sha256=canonical.sha256,
             reserved_microusd=upstream.price_microusd,
+            price_version=upstream.price_version,
         )
-        async with self._pool.acquire() as conn, conn.transaction():
-            await images.add(conn, canonical)
-            if not await uploads.keep_canonical(conn, claim.id, claim.attempt, canonical.sha256):
-                raise LeaseLost(f"upload {claim.id} is no longer held by attempt {claim.attempt}")
-            await attempts.close_lost(conn, claim.id, claim.attempt)
-            await attempts.add(conn, attempt)
+        async with self._pool.acquire() as conn:
+            if not await entering.enter(conn, claim, canonical, attempt):
+                return None
         return Prepared(claim, version, canonical, received.frames, upstream)
 
     async def _describe(self, prepared: Prepared) -> completing.Described:

@@ -5,7 +5,7 @@ import sys
 import click
 
 import service
-from service.commands import keeping, running, sending, spending
+from service.commands import keeping, probing, running, sending, spending
 from service.errors import InputRefused, ServiceError, StartRefused
 
 
@@ -47,6 +47,7 @@ for command in (
     keeping.rulesets_group,
     spending.costs_command,
     spending.budgets_group,
+    probing.upstream_group,
 ):
     commands.add_command(command)
 

@@ -22,7 +22,6 @@ from service.errors import StartRefused
 PREFIX = "MODERATION_"
 VENDOR_URL = "https://wisdom-gate.juheapi.com/v1"
 VENDOR_MODEL = "gemini-3.1-flash-image-preview"
-VENDOR_PRICE_USD = 0.058
 Dialect = Literal["openai-images", "gemini", "openai-chat"]
 Dollars = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
 TimeoutS = Annotated[float, Field(gt=0, le=600)]
@@ -39,7 +38,7 @@ class UpstreamTable(BaseModel):
     key_env: str | None = Field(None, description="the environment variable that holds the key")
     dialect: Dialect = "openai-images"
     model: str = VENDOR_MODEL
-    price_usd: Dollars = VENDOR_PRICE_USD
+    price_usd: Dollars | None = None
     weight: float = Field(1.0, gt=0, le=1000, description="share of the calls among upstreams")
     timeout_s: TimeoutS = 120.0
     response_format: bool = True
@@ -86,7 +85,9 @@ class Settings(BaseModel):
         "openai-images", description="its wire protocol: openai-images, gemini, openai-chat"
     )
     upstream_model: str = Field(VENDOR_MODEL, description="model it is asked for")
-    upstream_price_usd: Dollars = Field(VENDOR_PRICE_USD, description="its price of one image")
+    upstream_price_usd: Dollars | None = Field(
+        None, description="its price of one image; the price table's if unset"
+    )
     upstream_timeout_s: TimeoutS = Field(120.0, description="longest wait for one answer")
     upstream_response_format: bool = Field(
         True, description="send response_format=b64_json; GPT image models refuse it"

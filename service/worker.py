@@ -114,8 +114,10 @@ class Worker:
                 del self._held[claim.id]
                 self._wake.set()
 
-    def _note(self, *, reachable: bool) -> None:
+    def _note(self, *, reachable: bool | None) -> None:
         """Pause all calls of this process while the upstream is down or refuses our key."""
+        if reachable is None:
+            return  # An upload that made no call tells nothing of the upstream.
         if not reachable:
             self._paused_until = asyncio.get_running_loop().time() + outcomes.PAUSE_S
             if not self._paused:

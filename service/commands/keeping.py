@@ -1,20 +1,16 @@
 """Commands that keep tokens and rulesets."""
 
-import asyncio
 import json
-from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 from uuid import UUID
 
 import click
 
-from service import administering, app, auth, publishing
-from service.commands import DATA_DIR
+from service import administering, auth, publishing
+from service.commands import DATA_DIR, connected
 from service.errors import WorkFailed
 from service.store import rulesets, tokens
-
-Result = TypeVar("Result")
 
 
 @click.group("tokens")
@@ -43,7 +39,7 @@ def tokens_create(role: auth.Role, platform: str | None, data_dir: Path | None) 
       moderation tokens create --role moderator
       moderation tokens create --role platform --platform photo-club
     """
-    click.echo(_connected(data_dir, lambda conn: administering.create_token(conn, role, platform)))
+    click.echo(connected(data_dir, lambda conn: administering.create_token(conn, role, platform)))
 
 
 @tokens_group.command("list")
@@ -67,7 +63,7 @@ def tokens_list(data_dir: Path | None, *, as_json: bool) -> None:
             "created_at": one.created_at.isoformat(),
             "revoked_at": one.revoked_at.isoformat() if one.revoked_at else None,
         }
-        for one in _connected(data_dir, tokens.listed)
+        for one in connected(data_dir, tokens.listed)
     ]
     if as_json:
         click.echo(json.dumps({"items": rows}, indent=2))
@@ -87,7 +83,7 @@ def tokens_revoke(token_id: UUID, data_dir: Path | None) -> None:
     Example:
       moderation tokens revoke 01a202ec-db8a-7196-8662-b6f753f353c6
     """
-    if not _connected(data_dir, lambda conn: administering.revoke_token(conn, token_id)):
+    if not connected(data_dir, lambda conn: administering.revoke_token(conn, token_id)):
         raise WorkFailed(f"no token {token_id}, or it was revoked before")
 
 
@@ -136,7 +132,7 @@ def rulesets_import(folder: Path, data_dir: Path | None) -> None:
       moderation rulesets import rulesets/
     """
     for source in publishing.read([folder]):
-        done = _connected(
+        done = connected(
             data_dir,
             lambda conn, source=source: publishing.publish(
                 conn, source.ruleset, source.text, administering.ACTOR
@@ -155,15 +151,5 @@ def rulesets_list(data_dir: Path | None) -> None:
     Example:
       moderation rulesets list
     """
-    for row in _connected(data_dir, rulesets.listed):
+    for row in connected(data_dir, rulesets.listed):
         click.echo(f"{row['name']}/{row['live_version']}  {row['title']}")
-
-
-def _connected(data_dir: Path | None, work: Callable[..., Coroutine[Any, Any, Result]]) -> Result:
-    configured = app.load(data_dir=data_dir)
-
-    async def run() -> Result:
-        async with app.connected(configured) as conn:
-            return await work(conn)
-
-    return asyncio.run(run())

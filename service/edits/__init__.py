@@ -8,7 +8,11 @@ from service.errors import ServiceError
 
 @dataclass(frozen=True, slots=True)
 class Upstream:
-    """One configured edits endpoint; ``price_microusd`` is its price of one image."""
+    """
+    One configured edits endpoint.
+
+    ``price_microusd`` is its price of one image, ``price_version`` says where that is from.
+    """
 
     name: str
     url: str
@@ -19,6 +23,7 @@ class Upstream:
     weight: float
     timeout_s: float
     response_format: bool
+    price_version: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,14 +1,15 @@
 """The ledger of money: a row before each upstream call, completed once."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from service.store import Conn
 
 _ADD = """
     INSERT INTO attempts (upload_id, attempt, upstream, model, prompt_sha256, sent_sha256,
-                          reserved_microusd)
-    VALUES ($1, $2, $3, $4, $5, $6, $7)
+                          reserved_microusd, price_version, started_at)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, coalesce($9::timestamptz, now()))
 """
 # A worker that died mid-call may have been billed, so what it reserved is taken as spent.
 _CLOSE_LOST = """
@@ -33,7 +34,11 @@ _RESERVED = """
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """A call about to be made; ``reserved_microusd`` is the most it may cost."""
+    """
+    A call about to be made.
+
+    ``reserved_microusd`` is the most it may cost, ``price_version`` says where that is from.
+    """
 
     upload_id: UUID
     attempt: int
@@ -42,6 +47,7 @@ class Attempt:
     prompt_sha256: bytes
     sent_sha256: bytes
     reserved_microusd: int
+    price_version: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +65,8 @@ class Completion:
     output_tokens: int | None = None
 
 
-async def add(conn: Conn, attempt: Attempt) -> None:
-    """Enter a call before it is made."""
+async def add(conn: Conn, attempt: Attempt, *, now: datetime | None = None) -> None:
+    """Enter a call before it is made; its price counts as spent from now on."""
     await conn.execute(
         _ADD,
         attempt.upload_id,
@@ -70,6 +76,8 @@ async def add(conn: Conn, attempt: Attempt) -> None:
         attempt.prompt_sha256,
         attempt.sent_sha256,
         attempt.reserved_microusd,
+        attempt.price_version,
+        now,
     )
 
 

@@ -54,6 +54,15 @@ _RELEASE = """
      WHERE id = $1 AND attempt = $2 AND state = 'working'
  RETURNING pg_notify('uploads_due', '')
 """
+_WAKE = """
+    WITH woken AS (
+        UPDATE uploads
+           SET due_at = now()
+         WHERE state = 'queued' AND waiting_for = 'budget' AND due_at > now()
+           AND $1 IN ('global', 'platform:' || platform, 'ruleset:' || ruleset)
+     RETURNING id)
+    SELECT count(*), pg_notify('uploads_due', '') FROM woken
+"""
 _FINISH = """
     UPDATE uploads
        SET state = $3, outcome = $4, verdict = $5, finished_at = now()
@@ -163,6 +172,11 @@ async def release(
     """Give the upload back, due after ``delay``; False if the attempt no longer holds it."""
     row = await conn.fetchrow(_RELEASE, upload, attempt, charged, delay, waiting_for)
     return row is not None
+
+
+async def wake(conn: Conn, scope: str) -> int:
+    """Let uploads that wait for a budget of this scope ask again now; tell how many."""
+    return int(await conn.fetchval(_WAKE, scope))
 
 
 async def finish(

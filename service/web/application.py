@@ -5,7 +5,7 @@ from aiohttp import web
 import service
 from service.intake import Intake
 from service.store import Pool
-from service.web import POOL, operations, problems, records, uploads
+from service.web import POOL, costs, operations, problems, records, uploads
 from service.web.openapi import Api
 from service.web.waiting import Waiting
 
@@ -15,6 +15,7 @@ def api() -> Api:
     declared = Api("Edit-and-describe moderation", service.__version__)
     uploads.add_to(declared)
     records.add_to(declared)
+    costs.add_to(declared)
     operations.add_to(declared)
     return declared
 

@@ -1,0 +1,100 @@
+"""How an attempt is entered: with its price reserved in every budget, or not at all."""
+
+from datetime import datetime, timedelta
+
+from service import log
+from service.errors import LeaseLost, ServiceError
+from service.store import Conn, attempts, audit, budgets, images, uploads
+from service.store.budgets import Standing
+
+ACTOR = "budget"
+# Room comes back when a call turns out cheaper, so it is asked for again this often.
+LONGEST_WAIT = timedelta(seconds=60)
+
+
+class _NoRoom(ServiceError):
+    """Undoes the entry of an attempt that a budget has no room for."""
+
+    def __init__(self, full: list[Standing]) -> None:
+        super().__init__("over budget")
+        self.full = full
+
+
+async def enter(
+    conn: Conn,
+    claim: uploads.Claim,
+    canonical: images.Image,
+    attempt: attempts.Attempt,
+    *,
+    now: datetime | None = None,
+) -> bool:
+    """
+    Enter the attempt with the canonical picture that it will send, before the call.
+
+    Returns:
+        False if a budget has no room for its price: the upload was given back, uncharged, to wait.
+
+    Raises:
+        LeaseLost: The attempt no longer holds the upload; nothing was written.
+    """
+    told: list[tuple[str, Standing]] = []
+    async with conn.transaction():
+        await images.add(conn, canonical)
+        if not await uploads.keep_canonical(conn, claim.id, claim.attempt, canonical.sha256):
+            raise LeaseLost(f"upload {claim.id} is no longer held by attempt {claim.attempt}")
+        await attempts.close_lost(conn, claim.id, claim.attempt)
+        full: list[Standing] = []
+        try:
+            async with conn.transaction():
+                standings = await _reserve(conn, attempt, now)
+        except _NoRoom as error:
+            full = error.full
+            told += await _tell(conn, "spent", full)
+            await _wait(conn, claim, full)
+        else:
+            told += await _tell(conn, "warned", [one for one in standings if one.warn])
+    for kind, one in told:
+        log.get().warning(f"budget_{kind}", **_facts(one))
+    return not full
+
+
+async def _reserve(conn: Conn, attempt: attempts.Attempt, now: datetime | None) -> list[Standing]:
+    """Enter the attempt and see how the budgets stand with it; what is free stands in none."""
+    await attempts.add(conn, attempt, now=now)
+    if not attempt.reserved_microusd:
+        return []
+    standings = await budgets.standings(conn, attempt.upload_id, attempt.attempt, LONGEST_WAIT)
+    if full := [one for one in standings if one.over]:
+        raise _NoRoom(full)
+    return standings
+
+
+async def _wait(conn: Conn, claim: uploads.Claim, full: list[Standing]) -> None:
+    await uploads.release(
+        conn,
+        claim.id,
+        claim.attempt,
+        charged=False,
+        delay=max(one.wait for one in full),
+        waiting_for="budget",
+    )
+
+
+async def _tell(conn: Conn, kind: str, standings: list[Standing]) -> list[tuple[str, Standing]]:
+    """Enter in the audit trail what was not told before, and give it to be logged at commit."""
+    told = []
+    for one in standings:
+        if await budgets.notice(conn, one, kind):
+            await audit.add(conn, ACTOR, f"budget.{kind}", one.scope, **_facts(one))
+            told.append((kind, one))
+    return told
+
+
+def _facts(one: Standing) -> dict[str, object]:
+    return {
+        "scope": one.scope,
+        "period": one.period,
+        "starts_on": one.starts_on.isoformat(),
+        "limit_microusd": one.limit_microusd,
+        "used_microusd": one.used_microusd,
+    }

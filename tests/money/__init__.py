@@ -1,0 +1,1 @@
+"""Money: budgets, prices, costs, and the books that the ledger keeps."""
