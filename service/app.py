@@ -9,6 +9,8 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 
+from pydantic import AnyHttpUrl
+
 from service import (
     administering,
     log,
@@ -70,30 +72,25 @@ def upstream_configured(configured: Settings) -> bool:
 def upstreams_of(configured: Settings) -> list[Upstream]:
     """Build the upstreams; StartRefused if none is configured or a key is missing."""
     if configured.upstream:
-        return [_of_table(table) for table in configured.upstream]
+        return [
+            _upstream(table, f"price_usd of upstream {table.name}") for table in configured.upstream
+        ]
     if not upstream_configured(configured):
         raise StartRefused(
             "no upstream is configured; set MODERATION_UPSTREAM_KEY (and MODERATION_UPSTREAM_URL), "
             "or run `moderation up`, which starts the local edits endpoint"
         )
-    key = configured.upstream_key
-    price_microusd, price_version = prices.of(
-        configured.upstream_model, configured.upstream_price_usd, "MODERATION_UPSTREAM_PRICE_USD"
+    single = settings.UpstreamTable(
+        name=configured.upstream_name,
+        url=configured.upstream_url or AnyHttpUrl(settings.VENDOR_URL),
+        key=configured.upstream_key,
+        dialect=configured.upstream_dialect,
+        model=configured.upstream_model,
+        price_usd=configured.upstream_price_usd,
+        timeout_s=configured.upstream_timeout_s,
+        response_format=configured.upstream_response_format,
     )
-    return [
-        Upstream(
-            name=configured.upstream_name,
-            url=str(configured.upstream_url or settings.VENDOR_URL),
-            key=key.get_secret_value() if key else None,
-            dialect=configured.upstream_dialect,
-            model=configured.upstream_model,
-            price_microusd=price_microusd,
-            weight=1.0,
-            timeout_s=configured.upstream_timeout_s,
-            response_format=configured.upstream_response_format,
-            price_version=price_version,
-        )
-    ]
+    return [_upstream(single, "MODERATION_UPSTREAM_PRICE_USD")]
 
 
 def public_url(configured: Settings) -> str:
@@ -266,15 +263,16 @@ async def _opened(
         await pool.close()
 
 
-def _of_table(table: settings.UpstreamTable) -> Upstream:
+def _upstream(table: settings.UpstreamTable, price_setting: str) -> Upstream:
     key = table.key.get_secret_value() if table.key else None
     if table.key_env is not None:
         key = os.environ.get(table.key_env)
         if not key:
             raise StartRefused(f"upstream {table.name}: {table.key_env} is not set")
-    price_microusd, price_version = prices.of(
-        table.model, table.price_usd, f"price_usd of upstream {table.name}"
-    )
+    if key is not None and not (key.isascii() and key.isprintable()):
+        # It travels in a header, which every single call would fail to build.
+        raise StartRefused(f"the key of upstream {table.name} holds a line break or a control sign")
+    price_microusd, price_version = prices.of(table.model, table.price_usd, price_setting)
     return Upstream(
         name=table.name,
         url=str(table.url),

@@ -12,7 +12,7 @@ from service import log
 from service.attempting import Attempting
 from service.edits import outcomes
 from service.errors import LeaseLost, LocalFault
-from service.store import CHANNEL_DUE, Pool, uploads
+from service.store import CHANNEL_DUE, Conn, Pool, uploads
 from service.store.database import PASSING, UNREACHABLE, Database
 from service.store.listening import listen
 
@@ -136,20 +136,30 @@ class Worker:
             log.get().warning("release_failed", reason=str(error))
 
     async def _renew(self) -> None:
-        """Extend all leases three times as often as needed; stop attempts that lost theirs."""
-        while True:
-            await asyncio.sleep(self._pace.lease.total_seconds() / 3)
-            held = {upload: claim.attempt for upload, (claim, _) in self._held.items()}
-            if not held:
-                continue
-            try:
-                async with self._pool.acquire() as conn:
+        """
+        Extend all leases three times as often as needed; stop attempts that lost theirs.
+
+        It has a connection of its own: waiting for one of the pool's could cost the leases.
+        """
+        conn: Conn | None = None
+        try:
+            while True:
+                await asyncio.sleep(self._pace.lease.total_seconds() / 3)
+                held = {upload: claim.attempt for upload, (claim, _) in self._held.items()}
+                if not held:
+                    continue
+                try:
+                    if conn is None or conn.is_closed():
+                        conn = await self._database.connect(name="renew")
                     still = await uploads.renew(conn, held, self._pace.lease)
-            except (*UNREACHABLE, asyncpg.PostgresError) as error:
-                log.get().warning("renew_failed", reason=str(error))
-                continue
-            for upload in held.keys() - still:
-                self._stop_lost(upload, held[upload])
+                except (*UNREACHABLE, asyncpg.PostgresError) as error:
+                    log.get().warning("renew_failed", reason=str(error))
+                    continue
+                for upload in held.keys() - still:
+                    self._stop_lost(upload, held[upload])
+        finally:
+            if conn is not None:
+                conn.terminate()
 
     def _stop_lost(self, upload: UUID, attempt: int) -> None:
         claim, task = self._held.get(upload, (None, None))

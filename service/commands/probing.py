@@ -9,11 +9,12 @@ from typing import Any
 
 import click
 
-from service import advising, app, probing
+from service import app
 from service.edits import Upstream
 from service.errors import WorkFailed
 from service.prices import MICRO
-from service.probing import Report
+from service.probe import advising, asking
+from service.probe.asking import Report
 
 
 @click.group("upstream")
@@ -46,10 +47,10 @@ def probe(name: str | None, *, try_all: bool, as_json: bool, yes: bool) -> None:
       moderation upstream probe --try-all --yes --json > probe.json
     """
     configured = app.load()
-    upstream = probing.chosen(app.upstreams_of(configured), name)
-    calls = probing.calls(upstream, try_all=try_all)
+    upstream = asking.chosen(app.upstreams_of(configured), name)
+    calls = asking.calls(upstream, try_all=try_all)
     _agree(calls, yes=yes)
-    reports = asyncio.run(probing.run(calls))
+    reports = asyncio.run(asking.run(calls))
     working = [pair for pair in zip(calls, reports, strict=True) if pair[1].works]
     # One that edits is better than one that does not; of those, the configured one comes first.
     working.sort(key=lambda pair: pair[1].fact != "works")

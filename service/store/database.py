@@ -61,10 +61,11 @@ class Database:
             )
 
     async def connect(self, *, name: str) -> "asyncpg.Connection[asyncpg.Record]":
-        """Open one connection as the application's role, for LISTEN."""
+        """Open one connection as the application's role, for LISTEN or for keeping leases."""
         return await asyncpg.connect(
             self.dsn,
             timeout=10,
+            command_timeout=30,
             server_settings=_session(name),
         )
 

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 from aiohttp import web
 
-from service.probing import ProbeClient
+from service.probe.asking import ProbeClient
 from tests.probe.gateway import Gateway
 
 

@@ -8,8 +8,8 @@ from typing import Any
 import yarl
 from aiohttp import web
 
-from service import specimen
 from service.edits.client import DIALECTS
+from service.probe import specimen
 from tests import draw
 from tests.upstream import base64_of, description, finding
 

@@ -1,6 +1,6 @@
 """What an upstream may answer to a probe, and the fact that follows."""
 
-from service import specimen
+from service.probe import specimen
 from tests.probe.gateway import DESCRIBED, EDITED, Given, error
 
 RETIRED = (

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from service import specimen
 from service.edits.client import DIALECTS
 from service.pictures.pool import Decoders
-from service.probing import ProbeClient, Report, calls, probe, run
+from service.probe import specimen
+from service.probe.asking import ProbeClient, Report, calls, probe, run
 from tests import draw
 from tests.conftest import configured
 from tests.probe.gateway import DESCRIBED, IDS, KEY, SPELLED, Gateway, Given, images

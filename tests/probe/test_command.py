@@ -6,8 +6,8 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from service import specimen
 from service.edits.client import DIALECTS
+from service.probe import specimen
 from tests.probe.gateway import KEY, Gateway, Given, error, images, native
 from tests.up import driving
 from tests.up.driving import Ended

@@ -5,10 +5,10 @@ from dataclasses import replace
 
 from PIL import Image
 
-from service import advising, specimen
-from service.advising import Facts
 from service.edits import outcomes
 from service.edits.client import DIALECTS
+from service.probe import advising, specimen
+from service.probe.advising import Facts
 from tests.conftest import configured
 from tests.probe.gateway import KEY
 

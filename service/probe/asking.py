@@ -7,17 +7,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from service import advising, looking, specimen
-from service.advising import Facts, Sign
 from service.edits import AttemptFailed, Edit, Reply, Request, Upstream, outcomes
 from service.edits.client import DIALECTS, EditsClient
 from service.errors import InputRefused, StartRefused, Unreadable
-from service.looking import Looked, told
 from service.pictures import headers
 from service.pictures.pool import Decoders
 from service.policy import descriptions
 from service.policy.descriptions import Checker, DescriptionInvalid
 from service.prices import MICRO
+from service.probe import advising, looking, specimen
+from service.probe.advising import Facts, Sign
+from service.probe.looking import Looked, told
 
 _VERSION: Final = re.compile(r"/v1(?:alpha|beta)?/?$")
 
@@ -109,10 +109,7 @@ def chosen(upstreams: Sequence[Upstream], name: str | None) -> Upstream:
         raise StartRefused(f"several upstreams are configured: use --upstream {'|'.join(known)}")
     if name is not None and name not in known:
         raise StartRefused(f"no upstream {name!r} is configured; there is {', '.join(known)}")
-    found = upstreams[0] if name is None else known[name]
-    if found.key and not found.key.isprintable():
-        raise StartRefused(f"the key of upstream {found.name} holds a line break or a control sign")
-    return found
+    return upstreams[0] if name is None else known[name]
 
 
 def calls(upstream: Upstream, *, try_all: bool) -> list[Upstream]:

@@ -1,0 +1,1 @@
+"""One paid call that tells what an upstream really does, and which settings work."""
