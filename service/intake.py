@@ -10,7 +10,7 @@ from datetime import datetime
 from service import ids
 from service.errors import InputRefused
 from service.pictures import headers
-from service.store import Pool, idempotency, images, rulesets, uploads
+from service.store import Conn, Pool, idempotency, images, rulesets, uploads
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,33 +57,15 @@ class Intake:
         """
         image = await asyncio.to_thread(self._inspect, received.image)
         name = received.ruleset or self._default
+        asked = _digest(image.sha256, name, received)
         async with self._pool.acquire() as conn, conn.transaction():
-            asked = b""
             if key is not None:
-                asked = _digest(image.sha256, name, received)
-                if not await idempotency.lock(conn, platform, key):
-                    raise InputRefused(
-                        "idempotency_in_progress", f"a request with key {key!r} is in progress"
-                    )
-                first = await idempotency.get(conn, platform, key)
+                first = await _first_answer(conn, platform, key, asked)
                 if first is not None:
-                    return _replayed(first, asked, key)
-            version = await rulesets.live(conn, name)
-            if version is None:
-                raise InputRefused("ruleset_unknown", f"there is no live ruleset {name!r}")
-            upload = uploads.NewUpload(
-                id=ids.uuid7(),
-                platform=platform,
-                external_id=received.external_id,
-                metadata=received.metadata,
-                image_sha256=image.sha256,
-                ruleset=name,
-                version=version,
-            )
-            await images.add(conn, image)
-            accepted = Accepted(upload, await uploads.add(conn, upload))
+                    return first
+            accepted = await _queue(conn, platform, image, name, received)
             if key is not None:
-                first = idempotency.FirstAnswer(asked, upload.id, 202, answer(accepted))
+                first = idempotency.FirstAnswer(asked, accepted.upload.id, 202, answer(accepted))
                 await idempotency.add(conn, platform, key, first)
         return accepted
 
@@ -107,14 +89,40 @@ class Intake:
         )
 
 
-def _digest(image_sha256: bytes, ruleset: str, received: Received) -> bytes:
-    asked = [image_sha256.hex(), ruleset, received.external_id, received.metadata]
-    return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).digest()
+async def _queue(
+    conn: Conn, platform: str, image: images.Image, ruleset: str, received: Received
+) -> Accepted:
+    """Store the image and queue the upload under the ruleset's live version."""
+    version = await rulesets.live(conn, ruleset)
+    if version is None:
+        raise InputRefused("ruleset_unknown", f"there is no live ruleset {ruleset!r}")
+    upload = uploads.NewUpload(
+        id=ids.uuid7(),
+        platform=platform,
+        external_id=received.external_id,
+        metadata=received.metadata,
+        image_sha256=image.sha256,
+        ruleset=ruleset,
+        version=version,
+    )
+    await images.add(conn, image)
+    return Accepted(upload, await uploads.add(conn, upload))
 
 
-def _replayed(first: idempotency.FirstAnswer, asked: bytes, key: str) -> idempotency.FirstAnswer:
-    if first.request_sha256 != asked:
+async def _first_answer(
+    conn: Conn, platform: str, key: str, asked: bytes
+) -> idempotency.FirstAnswer | None:
+    """Take the key for this transaction; give the first answer where it was used before."""
+    if not await idempotency.lock(conn, platform, key):
+        raise InputRefused("idempotency_in_progress", f"a request with key {key!r} is in progress")
+    first = await idempotency.get(conn, platform, key)
+    if first is not None and first.request_sha256 != asked:
         raise InputRefused(
             "idempotency_mismatch", f"key {key!r} was used for another image or other fields"
         )
     return first
+
+
+def _digest(image_sha256: bytes, ruleset: str, received: Received) -> bytes:
+    asked = [image_sha256.hex(), ruleset, received.external_id, received.metadata]
+    return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).digest()

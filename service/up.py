@@ -76,43 +76,14 @@ async def running(plan: Plan, stop: asyncio.Event) -> AsyncIterator[Running]:
         _make_folder(plan.data_dir)
         stack.enter_context(_owned(plan.data_dir))
         listener = stack.enter_context(_listener(plan.host, plan.port))
-        grace_s = plan.grace_s + STOP_MARGIN_S
-        helpers: list[Child] = []
-        stack.push_async_callback(supervising.stop, helpers, grace_s)
         # Whatever can be refused is refused before the first process is started.
         postgres, where = await _database(plan, stack)
-        for name in await preparing.prepare(where):
-            log.get().info("prepared", name=name)
-        environment = dict(plan.environment)
-        waited_for = []
-        if plan.with_local:
-            inside = stack.enter_context(_listener("127.0.0.1", 0))
-            environment |= _local_upstream(inside)
-            helpers.append(_local(plan, inside, environment))
-            await helpers[0].start()
-            waited_for.append(f"{_address(inside)}/healthz")
         tokens_path = plan.data_dir / "tokens.json"
-        conn = await where.connect_owner()
-        try:
-            await speak_json(conn)
-            tokens = await administering.first_tokens(conn, tokens_path)
-        finally:
-            await conn.close()
+        tokens = await _prepare(where, tokens_path)
         url = _address(listener)
-        environment |= {
-            "MODERATION_DATABASE_URL": where.dsn,
-            "MODERATION_HOST": plan.host,
-            "MODERATION_PORT": str(listener.getsockname()[1]),
-        }
         # With a database of our own, which ends with us, they would have nothing to drain into.
         death = signal.SIGTERM if postgres is None else signal.SIGKILL
-        roles = [_serve(listener, environment, death)]
-        roles += [_work(number, environment, death) for number in range(1, plan.workers + 1)]
-        # They drain while the database and the local endpoint are still there.
-        stack.push_async_callback(supervising.stop, roles, grace_s)
-        for child in roles:
-            await child.start()
-        children = [*helpers, *roles]
+        children, waited_for = await _start(plan, stack, listener, where, death)
         keeper = asyncio.create_task(_keep_alive(children, postgres))
         stack.push_async_callback(_cancel, keeper)
         for address in (f"{url}/readyz", *waited_for):
@@ -122,6 +93,51 @@ async def running(plan: Plan, stop: asyncio.Event) -> AsyncIterator[Running]:
             stack.enter_context(_noted(plan.data_dir / DATABASE_FILE, where.owner_dsn))
         superuser = postgres.dsn(DATABASE, "postgres") if postgres else None
         yield Running(url, where, superuser, tokens, tokens_path)
+
+
+async def _prepare(where: Database, tokens_path: Path) -> dict[str, str]:
+    """Bring the database up to date; give one token for each role."""
+    for name in await preparing.prepare(where):
+        log.get().info("prepared", name=name)
+    conn = await where.connect_owner()
+    try:
+        await speak_json(conn)
+        return await administering.first_tokens(conn, tokens_path)
+    finally:
+        await conn.close()
+
+
+async def _start(
+    plan: Plan,
+    stack: AsyncExitStack,
+    listener: socket.socket,
+    where: Database,
+    death: signal.Signals,
+) -> tuple[list[Child], list[str]]:
+    """Start every process; give them, and what besides the API must be ready."""
+    grace_s = plan.grace_s + STOP_MARGIN_S
+    environment = {
+        **plan.environment,
+        "MODERATION_DATABASE_URL": where.dsn,
+        "MODERATION_HOST": plan.host,
+        "MODERATION_PORT": str(listener.getsockname()[1]),
+    }
+    helpers: list[Child] = []
+    waited_for = []
+    stack.push_async_callback(supervising.stop, helpers, grace_s)
+    if plan.with_local:
+        inside = stack.enter_context(_listener("127.0.0.1", 0))
+        environment |= _local_upstream(inside)
+        helpers.append(_local(plan, inside, environment))
+        await helpers[0].start()
+        waited_for.append(f"{_address(inside)}/healthz")
+    roles = [_serve(listener, environment, death)]
+    roles += [_work(number, environment, death) for number in range(1, plan.workers + 1)]
+    # They drain while the database and the local endpoint are still there.
+    stack.push_async_callback(supervising.stop, roles, grace_s)
+    for child in roles:
+        await child.start()
+    return [*helpers, *roles], waited_for
 
 
 async def _database(plan: Plan, stack: AsyncExitStack) -> tuple[EmbeddedPostgres | None, Database]:

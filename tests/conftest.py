@@ -55,10 +55,17 @@ async def _prepare(server: EmbeddedPostgres) -> None:
 @pytest.fixture
 async def where(postgres: EmbeddedPostgres) -> AsyncIterator[Database]:
     """A migrated database of this test's own."""
+    async with fresh_database(postgres, template=TEMPLATE) as made:
+        yield made
+
+
+@contextlib.asynccontextmanager
+async def fresh_database(postgres: EmbeddedPostgres, template: str) -> AsyncIterator[Database]:
+    """Make a database from a template, and drop it afterwards whoever is still connected."""
     name = f"test_{uuid.uuid4().hex}"
     superuser = await asyncpg.connect(postgres.dsn("postgres", "postgres"))
     try:
-        await superuser.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} OWNER {up.OWNER_ROLE}")
+        await superuser.execute(f"CREATE DATABASE {name} TEMPLATE {template} OWNER {up.OWNER_ROLE}")
         yield Database(
             dsn=postgres.dsn(name, database.APPLICATION_ROLE),
             owner_dsn=postgres.dsn(name, up.OWNER_ROLE),

@@ -3,14 +3,19 @@
 import asyncio
 import json
 import sys
+from collections.abc import Callable, Coroutine
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import click
 
 from service import app, reporting, submitting
 from service.commands import DATA_DIR
 from service.errors import WorkFailed
+
+Sent: TypeAlias = tuple[list[dict[str, Any]], Path | None]
+Send: TypeAlias = Callable[[Callable[[dict[str, Any]], None]], Coroutine[Any, Any, Sent]]
 
 
 @click.command()
@@ -52,31 +57,34 @@ def submit(
     configured = app.load(public_url=url, data_dir=data_dir)
     jobs = submitting.find(paths, ruleset)
     url, token = app.service_url(configured), app.platform_token(configured)
-    wait = wait or save is not None
+    send = partial(reporting.submit, url, token, jobs, save, wait=wait or save is not None)
+    items, page = _watched(send, len(jobs), as_json=as_json)
+    _print(items, as_json=as_json)
+    if page is not None:
+        click.echo(f"before and after: {page}", err=as_json)
+    if any("problem" in item or item["state"] == "failed" for item in items):
+        raise WorkFailed("not every file was judged; see above")
+
+
+def _watched(send: Send, length: int, *, as_json: bool) -> Sent:
+    """Send behind a progress bar; what came back is shown also where it does not end well."""
     ended: list[dict[str, Any]] = []
     try:
-        with click.progressbar(
-            length=len(jobs), label="judged" if wait else "sent", file=sys.stderr
-        ) as bar:
+        with click.progressbar(length=length, label="pictures", file=sys.stderr) as bar:
 
             def finished(item: dict[str, Any]) -> None:
                 ended.append(item)
                 bar.update(1)
 
-            items, page = asyncio.run(reporting.submit(url, token, jobs, save, finished, wait=wait))
+            return asyncio.run(send(finished))
     except KeyboardInterrupt:
-        # What was sent goes on without us; what came back so far is shown.
+        # What was sent goes on without us.
         _print(ended, as_json=as_json)
         raise WorkFailed(f"stopped after {_files(ended)}; what was sent goes on") from None
     except WorkFailed:
         if ended or as_json:
             _print(ended, as_json=as_json)
         raise
-    _print(items, as_json=as_json)
-    if page is not None:
-        click.echo(f"before and after: {page}", err=as_json)
-    if any("problem" in item or item["state"] == "failed" for item in items):
-        raise WorkFailed("not every file was judged; see above")
 
 
 def _print(items: list[dict[str, Any]], *, as_json: bool) -> None:

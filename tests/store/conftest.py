@@ -1,31 +1,20 @@
 """Fixtures: databases in which nothing has been applied yet."""
 
-import uuid
 from collections.abc import AsyncIterator
 
 import asyncpg
 import pytest
 
-from service import up
 from service.embedded.server import EmbeddedPostgres
-from service.store import database
 from service.store.database import Database
+from tests.conftest import fresh_database
 
 
 @pytest.fixture
 async def empty(postgres: EmbeddedPostgres) -> AsyncIterator[Database]:
     """An empty database of this test's own."""
-    name = f"empty_{uuid.uuid4().hex}"
-    superuser = await asyncpg.connect(postgres.dsn("postgres", "postgres"))
-    try:
-        await superuser.execute(f"CREATE DATABASE {name} OWNER {up.OWNER_ROLE}")
-        yield Database(
-            dsn=postgres.dsn(name, database.APPLICATION_ROLE),
-            owner_dsn=postgres.dsn(name, up.OWNER_ROLE),
-        )
-        await superuser.execute(f"DROP DATABASE {name} WITH (FORCE)")
-    finally:
-        await superuser.close()
+    async with fresh_database(postgres, template="template1") as made:
+        yield made
 
 
 @pytest.fixture
