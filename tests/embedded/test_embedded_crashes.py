@@ -178,9 +178,6 @@ def test_an_owner_killed_while_making_the_cluster_is_repaired(
     assert not (folder / "data").exists(), "initdb had already ended: the kill came too late"
     with EmbeddedPostgres(folder, settings={"fsync": "off"}) as postgres:
         assert postgres.poll() is None
-    assert sorted(entry.name for entry in folder.iterdir()) == [
-        "data",
-        "owner.lock",
-        "postgres.log",
-        "sockets",
-    ]
+    # The sockets lie elsewhere where the folder's own path is too long for them.
+    left = {entry.name for entry in folder.iterdir()} - {"sockets"}
+    assert left == {"data", "owner.lock", "postgres.log"}
