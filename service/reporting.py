@@ -92,7 +92,7 @@ def _write(
         (folder / f"{name}.json").write_text(whole, "utf-8")
         text = json.dumps(item.get("description") or item, indent=2, ensure_ascii=False)
         pictures = "".join(f'<img src="{quote(one.name)}" alt="">' for one in shown)
-        title = html.escape("  ".join(_row(item)))
+        title = html.escape(" · ".join(_row(item)))
         sections.append(
             f"<section><h2>{title}</h2>{pictures}<pre>{html.escape(text)}</pre></section>\n"
         )

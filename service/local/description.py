@@ -96,7 +96,8 @@ def _alt_text(account: Account) -> str:
         return f"A black picture of {width} x {height} pixels; all of it was blocked."
     said = f"A picture of {width} x {height} pixels"
     if account.text_lines:
-        said += f" with {account.text_lines} lines of text"
+        lines = "line" if account.text_lines == 1 else "lines"
+        said += f" with {account.text_lines} {lines} of text"
     if edits:
         done = ", ".join(f"{count} {_DONE[edit]}" for edit, count in Counter(edits).items())
         said += f"; places changed: {done}"
