@@ -105,16 +105,18 @@ def test_cut_at_any_byte_is_a_typed_failure(dialect: str) -> None:
 
 @pytest.mark.parametrize("dialect", READERS)
 @pytest.mark.parametrize("depth", [900, 950, 980, 985, 990, 995, 1000, 100_000])
-def test_deep_nesting_is_survived(dialect: str, depth: int) -> None:
+def test_deep_nesting_is_a_typed_failure(dialect: str, depth: int) -> None:
     """Nesting up to and beyond what the parser bears is a typed failure, wherever it stands."""
     nest = "[" * depth + "]" * depth
     for name in ("error", "usage", "data", "refusal", "finishReason"):
-        judged(dialect, Reply(200, {}, f'{{"{name}": {nest}}}'.encode()))
-    judged(dialect, Reply(200, {}, f'{{"choices": [{{"error": {nest}}}]}}'.encode()))
+        assert judged(dialect, Reply(200, {}, f'{{"{name}": {nest}}}'.encode())).failure
+    inside = f'{{"choices": [{{"error": {nest}}}]}}'
+    assert judged(dialect, Reply(200, {}, inside.encode())).failure
     refusal = f'{{"choices": [{{"finish_reason": {nest}, "message": {{"refusal": {nest}}}}}]}}'
-    judged(dialect, Reply(200, {}, refusal.encode()))
+    assert judged(dialect, Reply(200, {}, refusal.encode())).failure
     image = '{"image": ' * depth + "1" + "}" * depth
-    judged(dialect, Reply(200, {}, f'{{"choices": [{{"message": {image}}}]}}'.encode()))
+    message = f'{{"choices": [{{"message": {image}}}]}}'
+    assert judged(dialect, Reply(200, {}, message.encode())).failure
 
 
 @pytest.mark.parametrize("dialect", READERS)
