@@ -9,6 +9,7 @@ from typing import Self
 import aiohttp
 
 from service.edits import (
+    MAX_ANSWER_BYTES,
     Answer,
     AttemptFailed,
     Edit,
@@ -21,7 +22,6 @@ from service.edits import (
 )
 
 CONNECT_TIMEOUT_S = 10.0
-MAX_ANSWER_BYTES = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ from contextlib import ExitStack, contextmanager
 import pytest
 from aiohttp import web
 
-from service.edits import AttemptFailed, Edit
-from service.edits.client import MAX_ANSWER_BYTES, EditsClient
+from service.edits import MAX_ANSWER_BYTES, AttemptFailed, Edit
+from service.edits.client import EditsClient
 from tests import draw, upstream
 from tests.conftest import configured
 from tests.upstream import EDITED, Answer, Call, Upstream, base64_of
