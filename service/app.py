@@ -9,13 +9,10 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 
-from pydantic import AnyHttpUrl
-
 from service import (
     administering,
     log,
     preparing,
-    prices,
     resources,
     settings,
 )
@@ -31,6 +28,7 @@ from service.settings import Settings
 from service.store import Conn, Pool, database, migrations
 from service.store.database import Database
 from service.up import ADDRESS_FILE, DATABASE_FILE, Plan, Running, running
+from service.upstreams import upstream_of
 from service.web import application, serving
 from service.web.operations import Readiness
 from service.web.waiting import Waiting
@@ -63,34 +61,14 @@ def database_of(configured: Settings) -> Database:
     return Database(dsn, owner.get_secret_value() if owner else dsn)
 
 
-def upstream_configured(configured: Settings) -> bool:
-    """Tell whether calls shall go out; else `up` starts the local edits endpoint."""
-    single = configured.upstream_url is not None or configured.upstream_key is not None
-    return single or bool(configured.upstream)
-
-
 def upstreams_of(configured: Settings) -> list[Upstream]:
     """Build the upstreams; StartRefused if none is configured or a key is missing."""
-    if configured.upstream:
-        return [
-            _upstream(table, f"price_usd of upstream {table.name}") for table in configured.upstream
-        ]
-    if not upstream_configured(configured):
+    if not configured.upstream:
         raise StartRefused(
             "no upstream is configured; set MODERATION_UPSTREAM_KEY (and MODERATION_UPSTREAM_URL), "
             "or run `moderation up`, which starts the local edits endpoint"
         )
-    single = settings.UpstreamTable(
-        name=configured.upstream_name,
-        url=configured.upstream_url or AnyHttpUrl(settings.VENDOR_URL),
-        key=configured.upstream_key,
-        dialect=configured.upstream_dialect,
-        model=configured.upstream_model,
-        price_usd=configured.upstream_price_usd,
-        timeout_s=configured.upstream_timeout_s,
-        response_format=configured.upstream_response_format,
-    )
-    return [_upstream(single, "MODERATION_UPSTREAM_PRICE_USD")]
+    return [upstream_of(table, os.environ) for table in configured.upstream]
 
 
 def public_url(configured: Settings) -> str:
@@ -205,7 +183,7 @@ def _plan(configured: Settings) -> Plan:
         grace_s=configured.grace_s,
         database=database_of(configured) if configured.database_url else None,
         # What a worker would refuse is refused here, before anything is started.
-        with_local=not (upstream_configured(configured) and upstreams_of(configured)),
+        with_local=not (configured.upstream and upstreams_of(configured)),
         environment=environment,
     )
 
@@ -261,30 +239,6 @@ async def _opened(
         yield pool
     finally:
         await pool.close()
-
-
-def _upstream(table: settings.UpstreamTable, price_setting: str) -> Upstream:
-    key = table.key.get_secret_value() if table.key else None
-    if table.key_env is not None:
-        key = os.environ.get(table.key_env)
-        if not key:
-            raise StartRefused(f"upstream {table.name}: {table.key_env} is not set")
-    if key is not None and not (key.isascii() and key.isprintable()):
-        # It travels in a header, which every single call would fail to build.
-        raise StartRefused(f"the key of upstream {table.name} holds a line break or a control sign")
-    price_microusd, price_version = prices.of(table.model, table.price_usd, price_setting)
-    return Upstream(
-        name=table.name,
-        url=str(table.url),
-        key=key,
-        dialect=table.dialect,
-        model=table.model,
-        price_microusd=price_microusd,
-        weight=table.weight,
-        timeout_s=table.timeout_s,
-        response_format=table.response_format,
-        price_version=price_version,
-    )
 
 
 def stop_on_signals() -> asyncio.Event:

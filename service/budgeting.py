@@ -47,7 +47,7 @@ async def put(conn: Conn, scope: str, period: str, limit_microusd: int, warn_sha
         await budgets.put(conn, scope, period, limit_microusd, warn_share)
         facts = {"period": period, "limit_microusd": limit_microusd, "warn_share": warn_share}
         await audit.add(conn, ACTOR, "budget.set", scope, **facts)
-        return await uploads.wake(conn, scope)
+        return await uploads.wake_budget(conn, scope)
 
 
 async def remove(conn: Conn, scope: str, period: str) -> int | None:
@@ -56,4 +56,4 @@ async def remove(conn: Conn, scope: str, period: str) -> int | None:
         if not await budgets.remove(conn, scope, period):
             return None
         await audit.add(conn, ACTOR, "budget.remove", scope, period=period)
-        return await uploads.wake(conn, scope)
+        return await uploads.wake_budget(conn, scope)

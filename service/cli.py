@@ -8,6 +8,9 @@ import service
 from service.commands import keeping, probing, running, sending, spending
 from service.errors import InputRefused, ServiceError, StartRefused
 
+# A ruleset with faults is what `check` was asked to find: the command was right.
+FOUND_BY_CHECK = ("ruleset_invalid", "ruleset_too_long", "model_unknown")
+
 
 def main() -> None:
     """Run a command; what is refused is one line on stderr, and exit code 2 or 1."""
@@ -15,8 +18,7 @@ def main() -> None:
         commands(prog_name="moderation")
     except (StartRefused, InputRefused) as error:
         _complain(error)
-        # A ruleset with faults is what `check` was asked to find: the command was right.
-        sys.exit(1 if error.code == "ruleset_invalid" else 2)
+        sys.exit(1 if error.code in FOUND_BY_CHECK else 2)
     except ServiceError as error:
         _complain(error)
         sys.exit(1)

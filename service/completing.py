@@ -10,13 +10,18 @@ from typing import Any
 
 from service import callbacks, ids
 from service.errors import LeaseLost
-from service.store import Conn, attempts, images, records, uploads
+from service.store import Conn, attempts, images, kept_edits, records, uploads
 from service.store import callbacks as outbox
+from service.store.kept_edits import KeptEdit
 
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """Everything that one successful attempt brought."""
+    """
+    Everything that one successful attempt brought.
+
+    ``edit_attempt`` brought the picture, where that was an earlier one.
+    """
 
     edited: images.Image
     thumbnail: images.Image
@@ -26,6 +31,17 @@ class Described:
     severity: int
     rules: tuple[str, ...]
     completion: attempts.Completion
+    edit_attempt: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """An edited picture without a description that holds, and what the validator said of it."""
+
+    edited: images.Image
+    thumbnail: images.Image
+    attempt: int
+    faults: tuple[str, ...]
 
 
 async def succeed(conn: Conn, claim: uploads.Claim, done: Described, public_url: str) -> None:
@@ -49,6 +65,7 @@ async def succeed(conn: Conn, claim: uploads.Claim, done: Described, public_url:
             outcome=done.outcome,
             severity=done.severity,
             rules=list(done.rules),
+            edit_attempt=done.edit_attempt,
         )
         await _complete(conn, claim, done.completion)
         ended = _ended(claim, "done", done.outcome, done.verdict, done.severity, done.rules)
@@ -84,9 +101,10 @@ async def release(
     charged: bool,
     delay_s: float,
     waiting_for: str | None = None,
+    kept: Kept | None = None,
 ) -> None:
     """
-    Give the upload back to be tried again after ``delay_s`` seconds.
+    Give the upload back to be tried again after ``delay_s`` seconds, with what it keeps till then.
 
     Raises:
         LeaseLost: The attempt no longer holds the upload; nothing was written.
@@ -104,6 +122,15 @@ async def release(
             raise LeaseLost(f"upload {claim.id} is no longer held by attempt {claim.attempt}")
         if completion is not None:
             await _complete(conn, claim, completion)
+        if kept is not None:
+            await _keep(conn, claim, kept)
+
+
+async def _keep(conn: Conn, claim: uploads.Claim, kept: Kept) -> None:
+    await images.add(conn, kept.edited)
+    await images.add(conn, kept.thumbnail)
+    edit = KeptEdit(kept.attempt, kept.edited.sha256, kept.thumbnail.sha256, list(kept.faults))
+    await kept_edits.add(conn, claim.id, edit)
 
 
 async def _finish(conn: Conn, claim: uploads.Claim, state: str, outcome: str, verdict: str) -> None:

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from service.errors import InputRefused, WorkFailed
-from service.policy import descriptions, prompt, rulesets
+from service.policy import descriptions, prompt, rulesets, tokens
+from service.policy.tokens import Size, Window
 from service.store import Conn, audit
 from service.store import rulesets as store
 
@@ -56,16 +57,42 @@ def read(paths: Sequence[Path]) -> list[Source]:
     return sources
 
 
-async def publish(conn: Conn, ruleset: rulesets.Ruleset, source: str, author: str) -> Imported:
-    """Keep the content as a version and make it live; the same content twice is one version."""
+def check(ruleset: rulesets.Ruleset, windows: Sequence[Window]) -> Size:
+    """
+    Tell how long the prompt of the ruleset's first version is; see ``publish`` for what is refused.
+
+    Offline and free.
+    """
+    return tokens.measure(_prompt(rulesets.Version(ruleset, 1, rulesets.digest(ruleset)), windows))
+
+
+async def publish(
+    conn: Conn,
+    ruleset: rulesets.Ruleset,
+    source: str,
+    author: str,
+    windows: Sequence[Window] = (),
+) -> Imported:
+    """
+    Keep the content as a version and make it live; the same content twice is one version.
+
+    Args:
+        windows: Those of all configured upstreams; where none are told, any ruleset may go live.
+
+    Raises:
+        InputRefused: ``model_unknown`` if no upstream has the model that the ruleset names,
+            ``ruleset_too_long`` if one that may judge it does not take the prompt.  Nothing was
+            changed.
+    """
     sha256 = rulesets.digest(ruleset)
     async with conn.transaction():
         await store.lock(conn, ruleset.name)
         known = await store.find(conn, ruleset.name, bytes.fromhex(sha256))
         number = known or await store.next_number(conn, ruleset.name)
+        version = rulesets.Version(ruleset, number, sha256)
+        text = _prompt(version, windows)
         if known is None:
-            version = rulesets.Version(ruleset, number, sha256)
-            await store.add(conn, _rendered(version, source, author))
+            await store.add(conn, _rendered(version, text, source, author))
         await store.publish(conn, ruleset.name, number)
         await audit.add(conn, author, "ruleset.publish", f"{ruleset.name}/{number}", sha256=sha256)
     return Imported(ruleset.name, number, known is None)
@@ -83,13 +110,27 @@ async def seed(conn: Conn, folder: Path) -> list[Imported]:
     return seeded
 
 
-def prompt_length(ruleset: rulesets.Ruleset) -> int:
-    """Count the characters of the prompt that a first version of the content would have."""
-    return len(prompt.render(rulesets.Version(ruleset, 1, rulesets.digest(ruleset))))
-
-
-def _rendered(version: rulesets.Version, source: str, author: str) -> store.NewVersion:
+def _prompt(version: rulesets.Version, windows: Sequence[Window]) -> str:
+    """Render the prompt of a version that every upstream which may judge by it takes."""
+    ruleset = version.ruleset
+    models = sorted({one.model for one in windows})
+    if windows and ruleset.model not in (None, *models):
+        raise InputRefused(
+            "model_unknown",
+            f"ruleset {ruleset.name} is judged by model {ruleset.model} only, which no upstream"
+            f" has; allowed are {', '.join(models)}",
+        )
     text = prompt.render(version)
+    size = tokens.measure(text)
+    asked = [one for one in windows if ruleset.model in (None, one.model)]
+    if reasons := [reason for one in asked if (reason := tokens.misfit(size, one))]:
+        raise InputRefused(
+            "ruleset_too_long", f"ruleset {ruleset.name} is too long: {'; '.join(reasons)}"
+        )
+    return text
+
+
+def _rendered(version: rulesets.Version, text: str, source: str, author: str) -> store.NewVersion:
     content: dict[str, Any] = version.ruleset.model_dump(mode="json")
     return store.NewVersion(
         ruleset=version.ruleset.name,

@@ -2,10 +2,11 @@
 
 import difflib
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal, TypeVar
 
 from pydantic import (
     AnyHttpUrl,
@@ -14,34 +15,18 @@ from pydantic import (
     Field,
     SecretStr,
     ValidationError,
-    model_validator,
+    field_validator,
 )
 
+from service import upstreams
 from service.errors import StartRefused
+from service.upstreams import SingleUpstream, UpstreamTable
 
 PREFIX = "MODERATION_"
-VENDOR_URL = "https://wisdom-gate.juheapi.com/v1"
-VENDOR_MODEL = "gemini-3.1-flash-image-preview"
-Dialect = Literal["openai-images", "gemini", "openai-chat"]
-Dollars = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
-TimeoutS = Annotated[float, Field(gt=0, le=600)]
-
-
-class UpstreamTable(BaseModel):
-    """One ``[[upstream]]`` table of the TOML file."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")
-    url: AnyHttpUrl
-    key: SecretStr | None = None
-    key_env: str | None = Field(None, description="the environment variable that holds the key")
-    dialect: Dialect = "openai-images"
-    model: str = VENDOR_MODEL
-    price_usd: Dollars | None = None
-    weight: float = Field(1.0, gt=0, le=1000, description="share of the calls among upstreams")
-    timeout_s: TimeoutS = 120.0
-    response_format: bool = True
+UPSTREAM = "upstream_"
+# How the names end of settings whose values are never shown.
+SECRETS = ("key", "key_env", "token", "database_url")
+Model = TypeVar("Model", bound=BaseModel)
 
 
 class Settings(BaseModel):
@@ -74,35 +59,25 @@ class Settings(BaseModel):
     local_processes: int = Field(
         2, ge=1, le=64, description="detector processes of the local edits endpoint"
     )
-    upstream_name: str = Field(
-        "default", pattern=r"^[a-z0-9][a-z0-9-]{0,62}$", description="its name in the ledger"
-    )
-    upstream_url: AnyHttpUrl | None = Field(
-        None, description=f"base URL of the edits endpoint; {VENDOR_URL} where only a key is set"
-    )
-    upstream_key: SecretStr | None = Field(None, description="its API key")
-    upstream_dialect: Dialect = Field(
-        "openai-images", description="its wire protocol: openai-images, gemini, openai-chat"
-    )
-    upstream_model: str = Field(VENDOR_MODEL, description="model it is asked for")
-    upstream_price_usd: Dollars | None = Field(
-        None, description="its price of one image; the price table's if unset"
-    )
-    upstream_timeout_s: TimeoutS = Field(120.0, description="longest wait for one answer")
-    upstream_response_format: bool = Field(
-        True, description="send response_format=b64_json; GPT image models refuse it"
-    )
     log: Literal["console", "json"] = Field("console", description="style of the log on stderr")
     upstream: tuple[UpstreamTable, ...] = Field(
         (), description="TOML only: several upstreams in place of the single one"
     )
 
-    @model_validator(mode="after")
-    def _upstreams_differ(self) -> "Settings":
-        names = [table.name for table in self.upstream]
+    @field_validator("upstream")
+    @classmethod
+    def _can_share(cls, tables: tuple[UpstreamTable, ...]) -> tuple[UpstreamTable, ...]:
+        names = [table.name for table in tables]
         if len(set(names)) < len(names):
             raise ValueError(f"upstream names must differ, not {names}")
-        return self
+        if tables and not any(table.weight for table in tables):
+            raise ValueError(f"one of {names} needs a weight above 0; others then may stand in")
+        return tables
+
+    @property
+    def has_tables(self) -> bool:
+        """Tell whether the upstreams are tables of the file."""
+        return any(not isinstance(table, SingleUpstream) for table in self.upstream)
 
 
 def read(overrides: Mapping[str, Any], environ: Mapping[str, str] = os.environ) -> Settings:
@@ -110,7 +85,10 @@ def read(overrides: Mapping[str, Any], environ: Mapping[str, str] = os.environ) 
     Read the settings: command line over environment over TOML file over defaults.
 
     Args:
-        overrides: Field names to values; a None is no override.
+        overrides: Names to values, ``upstream_`` names too; a None is no override.
+
+    Returns:
+        Where the file has no tables, ``upstream`` holds the single one if that has a url or a key.
 
     Raises:
         StartRefused: Unknown names and values that are not allowed, all of them, each named.
@@ -120,23 +98,28 @@ def read(overrides: Mapping[str, Any], environ: Mapping[str, str] = os.environ) 
         for name, value in environ.items()
         if name.startswith(PREFIX) and value != ""
     }
-    from_file = _read_file(Path(given["config"])) if "config" in given else {}
-    values = {
-        **from_file,
-        **given,
-        **{name: value for name, value in overrides.items() if value is not None},
-    }
-    unknown = sorted(values.keys() - Settings.model_fields.keys())
-    if unknown:
-        raise StartRefused("; ".join(_unknown(name) for name in unknown))
     if "upstream" in given:
         raise StartRefused(
             f"{PREFIX}UPSTREAM cannot be set here; use [[upstream]] in the TOML file"
         )
-    try:
-        return Settings.model_validate(values)
-    except ValidationError as error:
-        raise StartRefused("; ".join(_fault(fault) for fault in error.errors())) from None
+    values = {
+        **(_read_file(Path(given["config"])) if "config" in given else {}),
+        **given,
+        **{name: value for name, value in overrides.items() if value is not None},
+    }
+    options = {
+        name.removeprefix(UPSTREAM): values.pop(name)
+        for name in list(values)
+        if name.startswith(UPSTREAM)
+    }
+    faults: list[str] = []
+    single = _checked(SingleUpstream, options, faults)
+    if single and options.keys() & {"url", "key", "key_env"} and values.get("upstream", []) == []:
+        values["upstream"] = (single,)
+    configured = _checked(Settings, values, faults)
+    if configured is None or faults:
+        raise StartRefused("; ".join(faults))
+    return configured
 
 
 def _read_file(path: Path) -> dict[str, Any]:
@@ -149,23 +132,59 @@ def _read_file(path: Path) -> dict[str, Any]:
     return {name.upper().removeprefix(PREFIX).lower(): value for name, value in table.items()}
 
 
-def _unknown(name: str) -> str:
-    close = difflib.get_close_matches(name, Settings.model_fields, n=1)
-    hint = f"; did you mean {PREFIX}{close[0].upper()}?" if close else ""
-    return f"{PREFIX}{name.upper()} is not a setting{hint}"
+def _checked(model: type[Model], values: Mapping[str, Any], faults: list[str]) -> Model | None:
+    """Validate; each thing that is wrong is added to the faults."""
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        for fault in error.errors():
+            first, *rest = fault["loc"]
+            loc = (f"{UPSTREAM}{first}", *rest) if model is SingleUpstream else fault["loc"]
+            faults.append(_fault(fault, loc, values))
+        return None
 
 
-def _fault(fault: Any) -> str:
-    place = ".".join(str(part) for part in fault["loc"])
-    value = f"={fault['input']}" if place and not _may_be_secret(place, fault) else ""
-    return f"{PREFIX}{place.upper()}{value}: {fault['msg']}"
+def _fault(fault: Any, loc: tuple[int | str, ...], values: Mapping[str, Any]) -> str:
+    """Tell what is wrong with a setting, by the name that the operator finds it by."""
+    if loc[0] == "upstream":
+        table = "".join(_label(values["upstream"], int(number)) for number in loc[1:2])
+        option = ".".join(str(part) for part in loc[2:])
+        place = f"[[upstream]]{table}{': ' if option else ''}{option}"
+    else:
+        place = f"{PREFIX}{'.'.join(str(part) for part in loc).upper()}"
+    if fault["type"] == "extra_forbidden":
+        return f"{place} is not a setting{_hint(loc)}"
+    value = "" if _may_be_secret(loc, fault) else f"={fault['input']}"
+    return f"{place}{value}: {fault['msg'].removeprefix('Value error, ')}"
 
 
-def _may_be_secret(place: str, fault: Any) -> bool:
-    """Tell whether the value could be or hold a secret: whole tables, misspelt names, userinfo."""
+def _label(tables: Any, number: int) -> str:
+    """Name a table by its name, or by its number where it has none that could be shown."""
+    name = tables[number].get("name") if isinstance(tables[number], dict) else None
+    shown = isinstance(name, str) and re.fullmatch(upstreams.NAME, name)
+    return f" {name}" if shown else f" number {number + 1}"
+
+
+def _hint(loc: tuple[int | str, ...]) -> str:
+    """Give the nearest valid name."""
+    in_table = loc[0] == "upstream"
+    allowed = [f"{UPSTREAM}{option}" for option in UpstreamTable.model_fields]
+    if not in_table:
+        allowed += Settings.model_fields
+    # Compared with its prefix, a misspelt option always has a nearest one.
+    name = f"{UPSTREAM}{loc[-1]}" if in_table else str(loc[0])
+    for close in difflib.get_close_matches(name.lower(), allowed, n=1):
+        spelt = close.removeprefix(UPSTREAM) if in_table else f"{PREFIX}{close}".upper()
+        return f"; did you mean {spelt}?"
+    return ""
+
+
+def _may_be_secret(loc: tuple[int | str, ...], fault: Any) -> bool:
+    """Tell whether the value could be or hold a secret: of a table, or in an address."""
     return (
-        any(word in place for word in ("key", "token", "database_url"))
-        or fault["type"] in ("missing", "extra_forbidden")
+        any(str(part).endswith(SECRETS) for part in loc)
+        or (loc[0] == "upstream" and len(loc) < 3)
+        or fault["type"] == "missing"
         or not isinstance(fault["input"], str | int | float)
-        or "@" in str(fault["input"])
+        or any(sign in str(fault["input"]) for sign in "@?")
     )

@@ -219,18 +219,20 @@ def _local(plan: Plan, listener: socket.socket, environment: Mapping[str, str]) 
 
 
 def _local_upstream(listener: socket.socket) -> dict[str, str]:
+    """Say all that it needs: options meant for another upstream may be set without its key."""
     return {
         "MODERATION_UPSTREAM_URL": f"{_address(listener)}/v1",
         "MODERATION_UPSTREAM_NAME": "local",
+        "MODERATION_UPSTREAM_DIALECT": "openai-images",
         "MODERATION_UPSTREAM_MODEL": "local-detectors",
         "MODERATION_UPSTREAM_PRICE_USD": "0",
+        "MODERATION_UPSTREAM_REPAIR": "edit",
     }
 
 
 def _listener(host: str, port: int) -> socket.socket:
     """Listen here, so that connections queue while the process that accepts them restarts."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family)
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))

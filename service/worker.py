@@ -37,11 +37,10 @@ class Worker:
     def __init__(self, pool: Pool, database: Database, attempting: Attempting, pace: Pace) -> None:
         self._pool, self._database, self._attempting = pool, database, attempting
         self._pace = pace
-        self._held: dict[UUID, tuple[uploads.Claim, asyncio.Task[None]]] = {}
-        self._lost: set[UUID] = set()
+        # By upload and attempt: an upload given back may be claimed anew before its task has ended.
+        self._held: dict[tuple[UUID, int], asyncio.Task[None]] = {}
+        self._lost: set[tuple[UUID, int]] = set()
         self._wake = asyncio.Event()
-        self._paused = False  # one upload at a time probes the upstream then
-        self._paused_until = 0.0  # on the loop's clock
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until ``stop`` is set, then finish or release what is held, within the grace."""
@@ -65,9 +64,7 @@ class Worker:
     async def _claim(self) -> int:
         """Take as many due uploads as there is room for; tell how many."""
         room = self._pace.concurrency - len(self._held)
-        if self._paused:
-            room = 0 if self._held else 1
-        if not room or asyncio.get_running_loop().time() < self._paused_until:
+        if not room:
             return 0
         try:
             async with self._pool.acquire() as conn:
@@ -78,7 +75,7 @@ class Worker:
             return 0
         for claim in claims:
             task = asyncio.create_task(self._handle(claim))
-            self._held[claim.id] = claim, task
+            self._held[claim.id, claim.attempt] = task
         return len(claims)
 
     async def _rest(self, stopped: "asyncio.Task[bool]") -> None:
@@ -91,11 +88,11 @@ class Worker:
         facts = {"upload_id": str(claim.id), "attempt": claim.attempt, "platform": claim.platform}
         with log.bound(**facts):
             try:
-                self._note(reachable=await self._attempting.run(claim))
+                await self._attempting.run(claim)
             except LeaseLost as error:
                 log.get().warning("lease_lost", reason=str(error))
             except asyncio.CancelledError:
-                if claim.id not in self._lost:
+                if (claim.id, claim.attempt) not in self._lost:
                     await self._give_back(claim, charged=False, delay_s=0)
                 raise
             except (LocalFault, *UNREACHABLE, *PASSING) as error:
@@ -110,21 +107,9 @@ class Worker:
                     claim, charged=True, delay_s=outcomes.backoff_s(claim.charges)
                 )
             finally:
-                self._lost.discard(claim.id)
-                del self._held[claim.id]
+                self._lost.discard((claim.id, claim.attempt))
+                del self._held[claim.id, claim.attempt]
                 self._wake.set()
-
-    def _note(self, *, reachable: bool | None) -> None:
-        """Pause all calls of this process while the upstream is down or refuses our key."""
-        if reachable is None:
-            return  # An upload that made no call tells nothing of the upstream.
-        if not reachable:
-            self._paused_until = asyncio.get_running_loop().time() + outcomes.PAUSE_S
-            if not self._paused:
-                log.get().error("upstream_paused", probe_s=outcomes.PAUSE_S)
-        elif self._paused:
-            log.get().info("upstream_resumed")
-        self._paused = not reachable
 
     async def _give_back(self, claim: uploads.Claim, *, charged: bool, delay_s: float) -> None:
         try:
@@ -145,7 +130,7 @@ class Worker:
         try:
             while True:
                 await asyncio.sleep(self._pace.lease.total_seconds() / 3)
-                held = {upload: claim.attempt for upload, (claim, _) in self._held.items()}
+                held = dict(self._held.keys())
                 if not held:
                     continue
                 try:
@@ -162,15 +147,15 @@ class Worker:
                 conn.terminate()
 
     def _stop_lost(self, upload: UUID, attempt: int) -> None:
-        claim, task = self._held.get(upload, (None, None))
-        # It may have ended, or been claimed anew by this very worker, while we asked.
-        if claim is not None and task is not None and claim.attempt == attempt:
-            self._lost.add(upload)
+        # It may have ended while we asked.
+        if task := self._held.get((upload, attempt)):
+            self._lost.add((upload, attempt))
             task.cancel()
 
     async def _drain(self) -> None:
-        """Let attempts finish within the grace, then release the rest at once."""
-        tasks = [task for _, task in self._held.values()]
+        """Let calls finish within the grace, then release the rest at once."""
+        self._attempting.close()
+        tasks = list(self._held.values())
         if not tasks:
             return
         log.get().info("draining", uploads=len(tasks), grace_s=self._pace.grace_s)

@@ -99,6 +99,7 @@ async def upstream() -> AsyncIterator[Upstream]:
     app = web.Application(client_max_size=64 << 20)
     app.router.add_post("/v1/images/edits", scripted.edits)
     app.router.add_post("/v1/chat/completions", scripted.chat)
+    app.router.add_post("/v1/messages", scripted.messages)
     app.router.add_post("/v1beta/models/{model}:generateContent", scripted.generate)
     async with _serving(app) as address:
         scripted.url = f"{address}/v1"

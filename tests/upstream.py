@@ -17,11 +17,18 @@ EDITED = draw.png(64, 48, "black")
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request that arrived: its fields, the picture's bytes, its headers."""
+    """
+    One request that arrived: its fields, the picture's bytes, its headers.
+
+    ``task`` is what the caller asks for beside the prompt; ``alone`` means a description alone,
+    without a picture.
+    """
 
     fields: dict[str, str]
     image: bytes
     headers: dict[str, str]
+    task: str = ""
+    alone: bool = False
 
     @property
     def prompt(self) -> str:
@@ -58,20 +65,42 @@ class Upstream:
     async def generate(self, request: web.Request) -> web.StreamResponse:
         """Take a call in the dialect gemini."""
         body = await request.json()
-        inline = next(part for part in body["contents"][0]["parts"] if "inlineData" in part)
-        prompt = "".join(part["text"] for part in body["systemInstruction"]["parts"])
-        return await self._json(request, prompt, inline["inlineData"]["data"])
+        picture, task = body["contents"][0]["parts"]
+        (prompt,) = body["systemInstruction"]["parts"]
+        call = Call(
+            fields={"model": request.match_info["model"], "prompt": prompt["text"]},
+            image=base64.b64decode(picture["inlineData"]["data"]),
+            headers=dict(request.headers),
+            task=task["text"],
+        )
+        return await self._answered(call, request)
 
     async def chat(self, request: web.Request) -> web.StreamResponse:
-        """Take a call in the dialect openai-chat."""
-        system, user = (await request.json())["messages"]
-        picture = next(part for part in user["content"] if part["type"] == "image_url")
-        encoded = picture["image_url"]["url"].partition(",")[2]
-        return await self._json(request, system["content"], encoded)
+        """Take a call in the dialect openai-chat, for an edit or for a description alone."""
+        body = await request.json()
+        system, user = body["messages"]
+        picture, task = user["content"]
+        call = Call(
+            fields={"model": body["model"], "prompt": system["content"]},
+            image=base64.b64decode(picture["image_url"]["url"].partition(",")[2]),
+            headers=dict(request.headers),
+            task=task["text"],
+            alone=body["modalities"] == ["text"],
+        )
+        return await self._answered(call, request)
 
-    async def _json(self, request: web.Request, prompt: str, encoded: str) -> web.StreamResponse:
-        image = base64.b64decode(encoded)
-        return await self._answered(Call({"prompt": prompt}, image, dict(request.headers)), request)
+    async def messages(self, request: web.Request) -> web.StreamResponse:
+        """Take a call in the dialect claude-messages, which is for a description alone."""
+        body = await request.json()
+        picture, task = body["messages"][0]["content"]
+        call = Call(
+            fields={"model": body["model"], "prompt": body["system"]},
+            image=base64.b64decode(picture["source"]["data"]),
+            headers=dict(request.headers),
+            task=task["text"],
+            alone=True,
+        )
+        return await self._answered(call, request)
 
     async def _answered(self, call: Call, request: web.Request) -> web.StreamResponse:
         self.calls.append(call)
@@ -105,23 +134,57 @@ def description(**changes: Any) -> dict[str, Any]:
     }
 
 
-def described(image: bytes = EDITED, **changes: Any) -> Answer:
-    """Answer like a model that did its work, in the dialect that was asked."""
-    encoded, text = base64_of(image), json.dumps(description(**changes))
+def dialect_of(request: web.Request) -> str:
+    """Tell which dialect a route belongs to."""
+    if request.path.endswith(":generateContent"):
+        return "gemini"
+    if request.path.endswith("/chat/completions"):
+        return "openai-chat"
+    return "claude-messages" if request.path.endswith("/messages") else "openai-images"
 
-    async def answer(_: Call, request: web.Request) -> web.StreamResponse:
-        if request.path.endswith(":generateContent"):
-            parts = [{"text": text}, {"inlineData": {"mimeType": "image/png", "data": encoded}}]
-            candidate = {"content": {"role": "model", "parts": parts}, "finishReason": "STOP"}
-            return web.json_response({"candidates": [candidate]})
-        if request.path.endswith("/chat/completions"):
-            url = f"data:image/png;base64,{encoded}"
-            message = {"content": text, "images": [{"image_url": {"url": url}}]}
-            return web.json_response({"choices": [{"message": message, "finish_reason": "stop"}]})
-        item = {"b64_json": encoded, "revised_prompt": text}
-        return web.json_response({"created": 1, "data": [item]})
+
+def shaped(dialect: str, said: str | None, *images: str) -> dict[str, Any]:
+    """Shape a good answer in a dialect; images are base64 or addresses, drafts first."""
+    if dialect == "gemini":
+        parts = [] if said is None else [{"text": said}]
+        content = {"role": "model", "parts": [*parts, *map(_part, images)]}
+        return {"candidates": [{"content": content, "finishReason": "STOP"}]}
+    if dialect == "openai-chat":
+        urls = [one if "://" in one else f"data:image/png;base64,{one}" for one in images]
+        shown = [{"type": "image_url", "image_url": {"url": url}} for url in urls]
+        message = {"role": "assistant", "content": said, "images": shown}
+        return {"choices": [{"message": message, "finish_reason": "stop"}]}
+    if dialect == "claude-messages":
+        blocks = [] if said is None else [{"type": "text", "text": said}]
+        return {"content": blocks, "stop_reason": "end_turn"}
+    data = [{"url" if "://" in one else "b64_json": one} for one in images] or [{"b64_json": ""}]
+    data[-1] |= {} if said is None else {"revised_prompt": said}
+    return {"created": 1, "data": data}
+
+
+def _part(image: str) -> dict[str, Any]:
+    if "://" in image:
+        return {"fileData": {"mimeType": "image/png", "fileUri": image}}
+    return {"inlineData": {"mimeType": "image/png", "data": image}}
+
+
+def answered(said: str | None, *images: str, **more: Any) -> Answer:
+    """
+    Answer with this text and these images, in the dialect that was asked.
+
+    ``more`` are fields on top.  Who asked for a description alone gets no image.
+    """
+
+    async def answer(call: Call, request: web.Request) -> web.StreamResponse:
+        body = shaped(dialect_of(request), said, *(() if call.alone else images))
+        return web.json_response(body | more)
 
     return answer
+
+
+def described(image: bytes = EDITED, **changes: Any) -> Answer:
+    """Answer like a model that did its work, in the dialect that was asked."""
+    return answered(json.dumps(description(**changes)), base64_of(image))
 
 
 def items(*data: dict[str, Any], **more: Any) -> Answer:
@@ -153,12 +216,11 @@ def text(body: str, status: int = 200) -> Answer:
     return answer
 
 
-def echo() -> Answer:
-    """Answer with the prompt as the text, as some gateways do."""
+def echo(said: Callable[[str], str] = str) -> Answer:
+    """Answer with the prompt as the text, or with what is made of it, as some gateways do."""
 
-    async def answer(call: Call, _: web.Request) -> web.StreamResponse:
-        item = {"b64_json": base64_of(EDITED), "revised_prompt": call.prompt}
-        return web.json_response({"created": 1, "data": [item]})
+    async def answer(call: Call, request: web.Request) -> web.StreamResponse:
+        return await answered(said(call.prompt), base64_of(EDITED))(call, request)
 
     return answer
 

@@ -7,10 +7,13 @@ from uuid import UUID
 
 import click
 
-from service import administering, auth, publishing
+from service import administering, app, auth, publishing
 from service.commands import DATA_DIR, connected
 from service.errors import WorkFailed
+from service.policy.rulesets import Ruleset
+from service.policy.tokens import Window
 from service.store import rulesets, tokens
+from service.upstreams import VENDOR_MODEL
 
 
 @click.group("tokens")
@@ -106,16 +109,18 @@ def rulesets_check(files: tuple[Path, ...]) -> None:
     """
     Check ruleset files, offline and free.
 
-    Every fault is told with its line and column.
+    Every fault is told with its line and column, and where a ruleset is too long for an upstream.
 
     \b
     Example:
       moderation rulesets check rulesets/
     """
     for source in publishing.read(files):
-        rules = len(source.ruleset.rules)
-        length = publishing.prompt_length(source.ruleset)
-        click.echo(f"{source.path}: good; {rules} rules, prompt of {length} characters")
+        size = publishing.check(source.ruleset, _windows(source.ruleset))
+        click.echo(
+            f"{source.path}: good; {len(source.ruleset.rules)} rules, prompt of {size.chars}"
+            f" characters, about {size.tokens} tokens"
+        )
 
 
 @rulesets_group.command("import")
@@ -125,17 +130,20 @@ def rulesets_import(folder: Path, data_dir: Path | None) -> None:
     """
     Make a folder's rulesets live, each as a version.
 
-    The same content twice is one version.
+    The same content twice is one version.  If one of them is refused, none goes live.
 
     \b
     Example:
       moderation rulesets import rulesets/
     """
-    for source in publishing.read([folder]):
+    sources = [(one, _windows(one.ruleset)) for one in publishing.read([folder])]
+    for source, windows in sources:
+        publishing.check(source.ruleset, windows)
+    for source, windows in sources:
         done = connected(
             data_dir,
-            lambda conn, source=source: publishing.publish(
-                conn, source.ruleset, source.text, administering.ACTOR
+            lambda conn, source=source, windows=windows: publishing.publish(
+                conn, source.ruleset, source.text, administering.ACTOR, windows
             ),
         )
         click.echo(f"{done.name}/{done.version} {'is new and live' if done.new else 'is live'}")
@@ -153,3 +161,11 @@ def rulesets_list(data_dir: Path | None) -> None:
     """
     for row in connected(data_dir, rulesets.listed):
         click.echo(f"{row['name']}/{row['live_version']}  {row['title']}")
+
+
+def _windows(ruleset: Ruleset) -> list[Window]:
+    """Tell what the upstreams take; where none is configured, the ruleset's or default model."""
+    return [
+        Window(one.name, one.model, one.max_prompt_chars, one.context_tokens)
+        for one in app.load().upstream
+    ] or [Window("default", ruleset.model or VENDOR_MODEL)]

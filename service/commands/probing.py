@@ -58,7 +58,7 @@ def probe(name: str | None, *, try_all: bool, as_json: bool, yes: bool) -> None:
     if as_json:
         click.echo(_document(upstream, reports, settings))
     else:
-        for line in _lines(reports, settings, table=bool(configured.upstream)):
+        for line in _lines(reports, settings, table=configured.has_tables):
             click.echo(line)
         if not working and not try_all:
             click.echo("\nOne paid call in every dialect: moderation upstream probe --try-all")

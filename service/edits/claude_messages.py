@@ -6,13 +6,10 @@ No image block exists in its answers, so it repairs a description and never make
 Source: the Messages API as anthropic 2.12.0 types and sends it.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-import pybase64
-
-from service.edits import Edit, Reply, Request, Upstream, repairing, replies
+from service.edits import Edit, Reply, Request, Upstream, bodies, repairing, replies
 
 VERSION: Final = "2026-10-21"
 # Above any description that people would read; a longer one is cut and refused.
@@ -36,7 +33,7 @@ def build_description(edit: Edit, upstream: Upstream, faults: Sequence[str]) -> 
     source = {
         "type": "base64",
         "media_type": edit.mime,
-        "data": pybase64.b64encode(edit.image).decode("ascii"),
+        "data": bodies.PLACE,
     }
     content = [
         {"type": "image", "source": source},
@@ -55,7 +52,7 @@ def build_description(edit: Edit, upstream: Upstream, faults: Sequence[str]) -> 
     return Request(
         f"{upstream.url.rstrip('/')}/messages",
         headers,
-        json.dumps(body, ensure_ascii=False).encode(),
+        bodies.filled(body, edit.image),
     )
 
 
@@ -84,5 +81,7 @@ def _tokens(answer: dict[str, Any]) -> replies.Tokens:
     usage = replies.mapping(answer.get("usage"))
     cached = ("cache_creation_input_tokens", "cache_read_input_tokens")
     return replies.Tokens(
-        replies.total(usage, "input_tokens", *cached), replies.total(usage, "output_tokens")
+        replies.total(usage, "input_tokens", *cached),
+        replies.total(usage, "output_tokens"),
+        replies.total(usage, "cache_read_input_tokens"),
     )

@@ -7,15 +7,13 @@ and ``https://host/v1beta`` are the same upstream, and a path before that (``/ga
 Source: GenerateContentRequest and -Response of the Gemini API, as google-genai 3.4.0 types them.
 """
 
-import json
 import re
 from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import quote
 
-import pybase64
-
-from service.edits import Answer, Edit, Reply, Request, Upstream, replies
+from service.edits import Answer, Edit, Reply, Request, Upstream, bodies, replies
+from service.edits.replies import Hosted
 
 _TASK = "This is the picture. Return the edited picture and the JSON object."
 _VERSION = re.compile(r"/v1(?:alpha|beta)?$")
@@ -69,7 +67,7 @@ def build(edit: Edit, upstream: Upstream) -> Request:
     No JSON mode and no schema: image models answer 400 to both.
     Source: https://github.com/google-gemini/cookbook/issues/1028
     """
-    picture = {"mimeType": edit.mime, "data": pybase64.b64encode(edit.image).decode("ascii")}
+    picture = {"mimeType": edit.mime, "data": bodies.PLACE}
     body = {
         "systemInstruction": {"parts": [{"text": edit.prompt}]},
         "contents": [{"role": "user", "parts": [{"inlineData": picture}, {"text": _TASK}]}],
@@ -81,11 +79,11 @@ def build(edit: Edit, upstream: Upstream) -> Request:
     return Request(
         f"{_root(upstream.url)}/v1beta/models/{_model(upstream.model)}:generateContent",
         {"Content-Type": "application/json", **key},
-        json.dumps(body, ensure_ascii=False).encode(),
+        bodies.filled(body, edit.image),
     )
 
 
-def read(reply: Reply, prompt: str) -> Answer:
+def read(reply: Reply, prompt: str) -> Answer | Hosted:
     """
     Read the reply: the first candidate's last image, and all its text that is no thought.
 
@@ -101,6 +99,11 @@ def read(reply: Reply, prompt: str) -> Answer:
     _expect_finished(reply, answer, candidate, said)
     images = [image for part in parts if (image := _image(part))]
     return replies.both(reply, images, said, _tokens(answer))
+
+
+def openai_url(url: str) -> str:
+    """Give the base URL of OpenAI's routes on a gateway whose Gemini routes are at this one."""
+    return f"{_root(url)}/v1"
 
 
 def _root(url: str) -> str:
@@ -148,6 +151,7 @@ def _tokens(answer: dict[str, Any]) -> replies.Tokens:
     return replies.Tokens(
         replies.total(counts, "promptTokenCount"),
         replies.total(counts, "candidatesTokenCount", "thoughtsTokenCount"),
+        replies.total(counts, "cachedContentTokenCount"),
     )
 
 

@@ -5,17 +5,17 @@ Where the image stands differs by gateway; each place is noted where it is read.
 public OpenAI specification, OpenRouter's and LiteLLM's pages on image generation.
 """
 
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-import pybase64
-
-from service.edits import Answer, Edit, Reply, Request, Upstream, repairing, replies
+from service.edits import Answer, Edit, Reply, Request, Upstream, bodies, repairing, replies
+from service.edits.replies import Hosted
 
 _TASK = "This is the picture. Return the edited picture and the JSON object."
 _DATA_URL = re.compile(r"data:image/[a-z+.-]+;base64,[A-Za-z0-9+/=_-]+", re.IGNORECASE)
+# No bracket may hold another one, and a title is set apart, which keeps the search linear.
+_HOSTED_IMAGE = re.compile(r"!\[[^\[\]]*\]\((https?://[^()\s]+)(?:\s[^()]*)?\)", re.IGNORECASE)
 # Gateways that have no field for thoughts write them before the answer; anchored, it is linear.
 _THOUGHTS = re.compile(r"\A\s*<think(?:ing)?>.*?(?:</think(?:ing)?>|\Z)", re.DOTALL)
 _TEXT_TYPES = (None, "text", "output_text")
@@ -47,7 +47,7 @@ def build_description(edit: Edit, upstream: Upstream, faults: Sequence[str]) -> 
     return _request(edit, upstream, ["text"], repairing.task(faults))
 
 
-def read(reply: Reply, prompt: str) -> Answer:
+def read(reply: Reply, prompt: str) -> Answer | Hosted:
     """
     Read the reply: the last image of the likeliest place that has one, and the text around it.
 
@@ -72,7 +72,7 @@ def read_description(reply: Reply, prompt: str) -> replies.Description:
 
 
 def _request(edit: Edit, upstream: Upstream, modalities: list[str], task: str) -> Request:
-    picture = f"data:{edit.mime};base64,{pybase64.b64encode(edit.image).decode('ascii')}"
+    picture = f"data:{edit.mime};base64,{bodies.PLACE}"
     content = [
         {"type": "image_url", "image_url": {"url": picture}},
         {"type": "text", "text": task},
@@ -89,7 +89,7 @@ def _request(edit: Edit, upstream: Upstream, modalities: list[str], task: str) -
     return Request(
         f"{upstream.url.rstrip('/')}/chat/completions",
         {"Content-Type": "application/json", **key},
-        json.dumps(body, ensure_ascii=False).encode(),
+        bodies.filled(body, edit.image),
     )
 
 
@@ -146,7 +146,9 @@ def _images(message: dict[str, Any]) -> list[str]:
         if found := list(_addresses(place)):
             return found
     text = content if isinstance(content, str) else "".join(_part_texts(content))
-    return _DATA_URL.findall(_THOUGHTS.sub("", text))  # new-api, old LiteLLM: inside the text
+    text = _THOUGHTS.sub("", text)
+    # Inside the text: by new-api and old LiteLLM whole, by crazyrouter as an address.
+    return _DATA_URL.findall(text) or _HOSTED_IMAGE.findall(text)
 
 
 def _addresses(place: object) -> Iterator[str]:
@@ -175,6 +177,9 @@ def _address(value: object, nesting: int) -> str | None:
 
 def _tokens(answer: dict[str, Any]) -> replies.Tokens:
     usage = replies.mapping(answer.get("usage"))
+    details = replies.mapping(usage.get("prompt_tokens_details"))
     return replies.Tokens(
-        replies.total(usage, "prompt_tokens"), replies.total(usage, "completion_tokens")
+        replies.total(usage, "prompt_tokens"),
+        replies.total(usage, "completion_tokens"),
+        replies.total(details, "cached_tokens"),
     )

@@ -8,6 +8,7 @@ differ from it is noted at the place.
 import secrets
 
 from service.edits import Answer, Edit, Reply, Request, Upstream, reading, replies
+from service.edits.replies import Hosted
 
 _EXTENSIONS = {"image/png": "png", "image/jpeg": "jpg", "image/webp": "webp"}
 
@@ -35,7 +36,7 @@ def build(edit: Edit, upstream: Upstream) -> Request:
     return Request(f"{upstream.url.rstrip('/')}/images/edits", headers, b"".join(parts))
 
 
-def read(reply: Reply, prompt: str) -> Answer:
+def read(reply: Reply, prompt: str) -> Answer | Hosted:
     """
     Read the reply.
 
@@ -47,7 +48,10 @@ def read(reply: Reply, prompt: str) -> Answer:
     addresses = [item.get("b64_json") or item.get("url") for item in items]
     images = [address for address in addresses if isinstance(address, str) and address]
     usage = replies.mapping(answer.get("usage"))
+    details = replies.mapping(usage.get("input_tokens_details"))
     tokens = replies.Tokens(
-        replies.total(usage, "input_tokens"), replies.total(usage, "output_tokens")
+        replies.total(usage, "input_tokens"),
+        replies.total(usage, "output_tokens"),
+        replies.total(details, "cached_tokens"),
     )
     return replies.both(reply, images, reading.description_text(answer, prompt), tokens)

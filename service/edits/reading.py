@@ -2,6 +2,8 @@
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
+from itertools import islice
 from typing import Any
 
 # A picture inside the text is not part of what the model says.
@@ -9,7 +11,8 @@ from typing import Any
 _EMBEDDED_IMAGE = re.compile(r"!\[[^\[\]]*\]\([^()]*\)|data:image/[a-z+.-]+;base64,[A-Za-z0-9+/=]+")
 _TEXT_KEYS = ("revised_prompt", "text", "content", "description")
 _ECHO_SHARE = 0.9
-_PIECE = 40  # characters
+_PIECE = 6  # words
+_CANDIDATES = 50
 # Beyond what a description may have, so that a text cut here is still refused for its length.
 _LONGEST = 512 * 1024  # characters
 
@@ -40,7 +43,7 @@ def items(answer: dict[str, Any]) -> list[dict[str, Any]]:
 
 def description_text(answer: dict[str, Any], prompt: str) -> str | None:
     """Choose the text that is the model's: not empty, and not the prompt echoed back."""
-    for text in texts(answer):
+    for text in islice(texts(answer), _CANDIDATES):
         said = _EMBEDDED_IMAGE.sub("", text).strip()[:_LONGEST]
         if said and not is_echo(said, prompt):
             return said
@@ -54,14 +57,25 @@ def is_echo(text: str, prompt: str) -> bool:
     Some gateways answer with the request's prompt as revised_prompt; it holds the whole ruleset
     and a JSON schema, so it must never be taken for a description.
     """
-    said, asked = " ".join(text.split()), " ".join(prompt.split())
+    said, asked = _pieces(text), _prompt_pieces(prompt)
     return max(_share_found(said, asked), _share_found(asked, said)) > _ECHO_SHARE
 
 
-def _share_found(pieces_of: str, inside: str) -> float:
-    """Tell which share of a text's pieces stands in another text."""
-    pieces = [pieces_of[at : at + _PIECE] for at in range(0, len(pieces_of), _PIECE)]
-    return sum(piece in inside for piece in pieces) / len(pieces)
+def _pieces(text: str) -> set[str]:
+    """Cut a text into its runs of words, so that comparing two texts takes linear time."""
+    words = text.split()
+    last = max(1, len(words) - _PIECE + 1)
+    return {" ".join(words[at : at + _PIECE]) for at in range(last)}
+
+
+@lru_cache(maxsize=8)  # One prompt is asked with every picture of a version.
+def _prompt_pieces(prompt: str) -> set[str]:
+    return _pieces(prompt)
+
+
+def _share_found(pieces: set[str], others: set[str]) -> float:
+    """Tell which share of a text's pieces another text has too."""
+    return len(pieces & others) / len(pieces)
 
 
 def _strings(holder: dict[str, Any]) -> Iterator[str]:

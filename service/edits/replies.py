@@ -30,21 +30,38 @@ _REFUSAL = re.compile(
 _KEY_REFUSED = re.compile(
     r"API_KEY_INVALID|API key not valid|API key expired|User location is not supported"
 )
+# OpenAI says with a 429 that the account has nothing left to spend; no waiting helps there.
+# Source: https://platform.openai.com/docs/guides/error-codes
+_NO_CREDIT = re.compile(r"insufficient_quota|billing_hard_limit_reached")
 # Starting at the word keeps the search linear, however many backslashes an answer is made of.
 _RETRY_INFO = re.compile(r'retryDelay\\*"\s*:\s*\\*"(\d{1,9}(?:\.\d{1,9})?)s')
 _DATA_URL = re.compile(r"data:[a-z]+/[a-z0-9+.-]+;base64,", re.ASCII | re.IGNORECASE)
-_URL_SAFE = str.maketrans("-_", "+/")
 _KEPT_CHARACTERS = 4000
 # An error says what it is at its beginning; searching 64 MB for words would hold up the process.
 _SEARCHED_CHARACTERS = 64 * 1024
+# Counted roughly, before parsing: three bytes such as "{}," take up seventy once they are parsed.
+_MAX_VALUES = 500_000
+_HOSTED = re.compile(r"https?://", re.IGNORECASE)
+# Of OpenAI and the gateways like it, Anthropic, new-api, LiteLLM, Azure, Google and Cloudflare.
+_REQUEST_IDS = (
+    "x-request-id",
+    "request-id",
+    "x-oneapi-request-id",
+    "x-litellm-call-id",
+    "apim-request-id",
+    "x-goog-request-id",
+    "cf-ray",
+)
+_ID_CHARACTERS = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """What the upstream counted; None where it did not say."""
+    """What the upstream counted; None where it did not say.  ``cached`` is a part of ``input``."""
 
     input: int | None
     output: int | None
+    cached: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +69,15 @@ class Description:
     """A reply that was asked for the text alone; the text is not trusted yet."""
 
     text: str
+    tokens: Tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Hosted:
+    """A reply that gives its image by an address, which nobody has looked at yet."""
+
+    address: str
+    said: str | None
     tokens: Tokens
 
 
@@ -64,6 +90,9 @@ def opened(reply: Reply) -> dict[str, Any]:
     """
     if reply.status != 200:
         raise _failure(reply, _outcome(reply.status, _beginning(reply)), f"HTTP {reply.status}")
+    values = sum(map(reply.body.count, (b"[", b"{", b",")))
+    if values > _MAX_VALUES:
+        raise _failure(reply, "malformed_answer", f"200 with {values} values, not {_MAX_VALUES}")
     try:
         answer = json.loads(reply.body.decode("utf-8", "replace"))
     except (ValueError, RecursionError) as error:
@@ -94,25 +123,40 @@ def stopped(reply: Reply, outcome: str, reason: str, said: str | None) -> Attemp
     return AttemptFailed(outcome, message, status=reply.status, text=kept)
 
 
-def both(reply: Reply, images: Sequence[str], said: str | None, tokens: Tokens) -> Answer:
+def both(reply: Reply, images: Sequence[str], said: str | None, tokens: Tokens) -> Answer | Hosted:
     """
     Put the last image and the text together; drafts come before the final image.
 
     Args:
         images: Base64, data URLs or addresses, in the order of the answer.
 
+    Returns:
+        The answer, or where its image is.
+
     Raises:
-        AttemptFailed: One of the two is missing, or the last image is not here or not base64.
+        AttemptFailed: One of the two is missing, or the last image is not base64.
     """
     if not images:
         outcome = "refused" if refuses(_beginning(reply)) else "no_image"
         text = said or _kept(reply)
         raise AttemptFailed(outcome, "the answer has no image", status=reply.status, text=text)
+    if _HOSTED.match(images[-1]):
+        return Hosted(images[-1], said, tokens)
     try:
         image = _decoded(images[-1])
     except ValueError as error:
         raise AttemptFailed("no_image", str(error), status=reply.status, text=said) from error
-    return Answer(image, text_alone(reply, said, tokens).text, tokens.input, tokens.output)
+    return answer(reply, image, said, tokens)
+
+
+def answer(reply: Reply, image: bytes, said: str | None, tokens: Tokens) -> Answer:
+    """Make the answer; without a text it is AttemptFailed ``no_description`` with the image."""
+    try:
+        text = text_alone(reply, said, tokens).text
+    except AttemptFailed as failure:
+        failure.image = image
+        raise
+    return Answer(image, text, tokens.input, tokens.output, tokens.cached)
 
 
 def text_alone(reply: Reply, said: str | None, tokens: Tokens) -> Description:
@@ -120,6 +164,15 @@ def text_alone(reply: Reply, said: str | None, tokens: Tokens) -> Description:
     if said is None:
         raise AttemptFailed("no_description", "the answer has no text", status=reply.status)
     return Description(said, tokens)
+
+
+def request_id(reply: Reply) -> str | None:
+    """Give the id by which an upstream finds a call again: printable ASCII, at most 200 signs."""
+    for name in _REQUEST_IDS:
+        printable = re.sub(r"[^ -~]", "", reply.headers.get(name, "")).strip()
+        if printable:
+            return printable[:_ID_CHARACTERS]
+    return None
 
 
 def own_words(text: str, prompt: str) -> str | None:
@@ -157,10 +210,10 @@ def total(usage: Mapping[str, Any], *names: str) -> int | None:
 
 def _outcome(status: int, text: str) -> str:
     if status == 429:
-        return "rate_limited"
+        return "unauthorised" if _NO_CREDIT.search(text) else "rate_limited"
     if status in (408, 409, 425) or status >= 500:
         return "upstream_error"
-    if _KEY_REFUSED.search(text):
+    if status == 402 or _KEY_REFUSED.search(text):
         return "unauthorised"
     if refuses(text):
         return "refused"
@@ -194,12 +247,10 @@ def _kept(reply: Reply) -> str:
 
 
 def _decoded(encoded: str) -> bytes:
-    if encoded.startswith(("http://", "https://")):
-        raise ValueError("the answer holds an address instead of the image")
     bare = _DATA_URL.sub("", encoded, count=1) if encoded.startswith("data:") else encoded
     try:
         # Google's own client writes base64 with the alphabet of URLs, and gateways use it.
-        return pybase64.b64decode(bare.translate(_URL_SAFE), validate=True)
+        return pybase64.b64decode(bare.replace("-", "+").replace("_", "/"), validate=True)
     except ValueError as error:
         raise ValueError(f"the image is not base64: {error}") from error
 

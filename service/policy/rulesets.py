@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import operator
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal
@@ -35,9 +36,11 @@ SEVERITIES: Final[Mapping[str, int]] = {"low": 1, "medium": 2, "high": 3, "criti
 _NAME = r"^[a-z0-9][a-z0-9-]{0,62}$"
 _ID = r"^[a-z0-9][a-z0-9_-]{0,62}$"
 _DETECTOR = r"^[a-z][a-z_]{0,39}$"
+_MODEL = r"^[A-Za-z0-9][A-Za-z0-9._:/@-]{0,199}$"
 RulesetName = Annotated[str, StringConstraints(pattern=_NAME)]
 RuleId = Annotated[str, StringConstraints(pattern=_ID)]
 Detector = Annotated[str, StringConstraints(pattern=_DETECTOR)]
+ModelName = Annotated[str, StringConstraints(pattern=_MODEL)]
 
 
 class _Strict(BaseModel):
@@ -78,13 +81,21 @@ class Rule(_Strict):
 
 
 class Ruleset(_Strict):
-    """What one kind of picture is judged by.  ``on_clean`` is the verdict without findings."""
+    """
+    What one kind of picture is judged by.  ``on_clean`` is the verdict without findings.
+
+    ``model``: only upstreams with this model are asked.  ``fallback_after_refusal``: where one
+    refused, another may be asked.  Both are about the call and no part of the prompt.
+    """
 
     name: RulesetName
     title: Title
     goal: Prose
     scope: Prose | None = None
     on_clean: Verdict = "hold"
+    # Left out of the content at their defaults, so that older content keeps its digest.
+    model: ModelName | None = Field(None, exclude_if=operator.not_)
+    fallback_after_refusal: bool = Field(False, exclude_if=operator.not_)
     rules: list[Rule] = Field(min_length=1, max_length=100)
 
     @field_validator("rules")
@@ -205,12 +216,14 @@ _SHAPES: Final = {
     _NAME: "1 to 63 lower-case letters, digits and '-', not '-' first",
     _ID: "1 to 63 lower-case letters, digits, '_' and '-', a letter or digit first",
     _DETECTOR: "1 to 40 lower-case letters and '_', a letter first",
+    _MODEL: "1 to 200 letters, digits and '.', '_', ':', '/', '@', '-', a letter or digit first",
 }
 _SENTENCES: Final = {
     "missing": "{name} is missing.",
     "extra_forbidden": "{name} is an unknown key; allowed are {keys}.",
     "literal_error": "{name} is {value}; allowed are {expected}.",
     "string_type": "{name} is {value}; text is needed here.",
+    "bool_type": "{name} is {value}; allowed are true and false.",
     "list_type": "{name} is {value}; a list is needed here.",
     "model_type": "{name} is {value}; a mapping is needed here.",
     "string_pattern_mismatch": "{name} is {value}; allowed are {shape}.",

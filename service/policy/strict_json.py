@@ -17,6 +17,7 @@ MAX_NUMBER_CHARACTERS: Final = 64
 
 # A string left open is taken to the end of the text, which keeps the scan linear.
 _BRACKETS = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[\]{}]', re.DOTALL)
+_OBJECT = re.compile(r'\{\s*"')  # Prose may write {something} in braces.
 _FENCE = re.compile(r"^[ \t]*```[A-Za-z]*[ \t]*\r?$", re.MULTILINE)
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 
@@ -37,8 +38,8 @@ def read(text: str | bytes) -> tuple[dict[str, Any], bool]:
         The object, and whether the lenient step was needed.
 
     Raises:
-        JsonRefused: not UTF-8, a byte-order mark, too long or deep, no object, repeated keys,
-            NaN, infinite or unsafe numbers (integers beyond 2^53-1), NUL, lone surrogates.
+        JsonRefused: not UTF-8, a byte-order mark, too long or deep, no object or several, repeated
+            keys, NaN, infinite or unsafe numbers (integers beyond 2^53-1), NUL, lone surrogates.
     """
     whole = _decoded(text).strip(" \t\r\n")
     try:
@@ -98,7 +99,7 @@ def _limit_depth(text: str) -> None:
 
 
 def _embedded(text: str) -> str | None:
-    """Return the first balanced ``{...}``, searched inside the first code fence if there is one."""
+    """Return the one balanced ``{...}``, searched inside the first code fence if there is one."""
     fence = _FENCE.search(text)
     start = text.find("{", fence.end()) if fence else -1
     if start < 0 and (start := text.find("{")) < 0:
@@ -110,6 +111,9 @@ def _embedded(text: str) -> str | None:
         elif token[0] == "}":
             depth -= 1
         if depth == 0:
+            if _OBJECT.search(text, 0, start) or _OBJECT.search(text, token.end()):
+                # Drafts come before the final answer, and nobody says which one is meant.
+                raise JsonRefused("The answer holds more than one object.")
             return text[start : token.end()]
     return None
 

@@ -7,7 +7,8 @@ from pydantic import AfterValidator, StringConstraints
 from pydantic_core import PydanticCustomError
 
 # These tags frame the prompt; a policy that contained one could end its own frame.
-_FRAME = re.compile(r"<\s*/?\s*(?:ruleset|description-schema)", re.IGNORECASE)
+# The second \s* stands behind the slash only, else a long run of spaces would take quadratic time.
+_FRAME = re.compile(r"<\s*(?:/\s*)?(?:ruleset|description-schema)", re.IGNORECASE)
 # A policy line that starts like this would read as another part of the rendered ruleset.
 _LAYOUT = re.compile(
     r"^[ \t]*(Rule [a-z0-9][a-z0-9_-]*:|(?:Goal|Scope|Policy|Severity|Edit|Verdict|Look for|Can"

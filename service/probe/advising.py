@@ -183,8 +183,9 @@ TABLE: Final[tuple[Advice, ...]] = (
     ),
     Advice(
         "image_hosted",
-        "An address came back in place of the image's bytes: set "
-        "MODERATION_UPSTREAM_RESPONSE_FORMAT=true if it is false; else try dialect {other}.",
+        "An address came back in place of the image's bytes, and nothing could be fetched from it: "
+        "set MODERATION_UPSTREAM_RESPONSE_FORMAT=true if it is false, or name its host in the "
+        "upstream's answer_hosts; else try dialect {other}.",
         ("no_image",),
         sign="hosted",
     ),

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from service.edits import AttemptFailed, Edit, Reply, Request, Upstream, outcomes
+from service.edits import AttemptFailed, Edit, Reply, Upstream, outcomes
 from service.edits.client import DIALECTS, EditsClient
 from service.errors import InputRefused, StartRefused, Unreadable
 from service.pictures import headers
@@ -86,17 +86,6 @@ class _Ended:
     latency_s: float
 
 
-class ProbeClient(EditsClient):
-    """The client as it is, which also keeps the reply of a call that failed."""
-
-    last: Reply | None = None
-
-    async def _send(self, request: Request, timeout_s: float) -> Reply:
-        self.last = None
-        self.last = await super()._send(request, timeout_s)
-        return self.last
-
-
 def chosen(upstreams: Sequence[Upstream], name: str | None) -> Upstream:
     """
     Choose the upstream to probe.
@@ -131,13 +120,13 @@ async def run(upstreams: Sequence[Upstream]) -> list[Report]:
     decoders = Decoders(1)
     await decoders.start()
     try:
-        async with ProbeClient() as client:
+        async with EditsClient() as client:
             return [await probe(client, decoders, upstream) for upstream in upstreams]
     finally:
         await decoders.stop()
 
 
-async def probe(client: ProbeClient, decoders: Decoders, upstream: Upstream) -> Report:
+async def probe(client: EditsClient, decoders: Decoders, upstream: Upstream) -> Report:
     """Make one paid call and tell what it showed; however it failed stands in the report."""
     ended = await _call(client, upstream)
     image = await _seen(decoders, ended.image) if ended.image else None
@@ -173,18 +162,19 @@ async def probe(client: ProbeClient, decoders: Decoders, upstream: Upstream) -> 
     )
 
 
-async def _call(client: ProbeClient, upstream: Upstream) -> _Ended:
+async def _call(client: EditsClient, upstream: Upstream) -> _Ended:
     edit = Edit(specimen.PROMPT, specimen.picture(), "image/png")
     begun = time.monotonic()
     try:
         answer, reply = await client.edit(edit, upstream)
     except AttemptFailed as failure:
         latency_s = time.monotonic() - begun
-        if client.last is None:
+        if failure.reply is None:
             return _Ended(None, failure, None, None, None, (None, None), latency_s)
-        looked = await asyncio.to_thread(looking.look, client.last, specimen.PROMPT)
-        text = _own_text(failure, looked) if client.last.status == 200 else None
-        return _Ended(client.last, failure, looked, looked.image, text, (None, None), latency_s)
+        looked = await asyncio.to_thread(looking.look, failure.reply, specimen.PROMPT)
+        image = failure.image or looked.image
+        text = _own_text(failure, looked) if failure.reply.status == 200 else None
+        return _Ended(failure.reply, failure, looked, image, text, (None, None), latency_s)
     latency_s = time.monotonic() - begun
     looked = await asyncio.to_thread(looking.look, reply, specimen.PROMPT)
     tokens = (answer.input_tokens, answer.output_tokens)
@@ -209,7 +199,7 @@ def _facts(ended: _Ended, image: ImageSeen | None, text: TextSeen | None) -> Fac
     looked = ended.looked
     seen: dict[Sign, bool] = {
         "echo": looked is not None and looked.echo,
-        "hosted": looked is not None and looked.hosted and not looked.image,
+        "hosted": looked is not None and looked.hosted and not ended.image,
         "unreadable": ended.image is not None and image is None,
         "text": text is not None,
         "not_json": text is not None and not text.json,

@@ -8,8 +8,8 @@ from service.store import Conn
 
 _ADD = """
     INSERT INTO attempts (upload_id, attempt, upstream, model, prompt_sha256, sent_sha256,
-                          reserved_microusd, price_version, started_at)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, coalesce($9::timestamptz, now()))
+                          reserved_microusd, price_version, kind, started_at)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, coalesce($10::timestamptz, now()))
 """
 # A worker that died mid-call may have been billed, so what it reserved is taken as spent.
 _CLOSE_LOST = """
@@ -21,11 +21,21 @@ _COMPLETE = """
     UPDATE attempts
        SET outcome = $3, charged = $4, cost_microusd = $5, http_status = $6, answer_sha256 = $7,
            answer_text = $8, detail = $9, input_tokens = $10, output_tokens = $11,
-           finished_at = now()
+           cached_tokens = $12, request_id = $13, finished_at = now()
      WHERE upload_id = $1 AND attempt = $2 AND finished_at IS NULL
  RETURNING attempt
 """
-_COUNT = "SELECT count(*) FROM attempts WHERE upload_id = $1 AND outcome = $2"
+_COUNT = "SELECT count(*) FROM attempts WHERE upload_id = $1 AND outcome = ANY ($2::text[])"
+_LAST_OF = """
+    SELECT outcome FROM attempts
+     WHERE upload_id = $1 AND outcome = ANY ($2::text[]) ORDER BY attempt DESC LIMIT 1
+"""
+_REFUSERS = "SELECT upstream FROM attempts WHERE upload_id = $1 AND outcome = 'refused'"
+_MET_DOWN = """
+    SELECT DISTINCT o.name
+      FROM attempts AS a JOIN upstreams AS o ON o.name = a.upstream
+     WHERE a.upload_id = $1 AND a.finished_at IS NOT NULL AND o.down_since IS NOT NULL
+"""
 _RESERVED = """
     SELECT reserved_microusd FROM attempts
      WHERE upload_id = $1 AND attempt = $2 AND finished_at IS NULL
@@ -37,6 +47,7 @@ class Attempt:
     """
     A call about to be made.
 
+    ``kind``: it asks for an ``edit`` (with its description), or for a ``description`` alone.
     ``reserved_microusd`` is the most it may cost, ``price_version`` says where that is from.
     """
 
@@ -48,11 +59,17 @@ class Attempt:
     sent_sha256: bytes
     reserved_microusd: int
     price_version: str | None = None
+    kind: str = "edit"
 
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """How a call ended; ``answer_text`` is kept of failed answers only, for people to read."""
+    """
+    How a call ended.
+
+    ``answer_text`` is kept of failed answers only, for people to read; ``request_id`` is what the
+    upstream calls it.
+    """
 
     outcome: str
     charged: bool
@@ -63,6 +80,8 @@ class Completion:
     detail: str | None = None
     input_tokens: int | None = None
     output_tokens: int | None = None
+    cached_tokens: int | None = None
+    request_id: str | None = None
 
 
 async def add(conn: Conn, attempt: Attempt, *, now: datetime | None = None) -> None:
@@ -77,6 +96,7 @@ async def add(conn: Conn, attempt: Attempt, *, now: datetime | None = None) -> N
         attempt.sent_sha256,
         attempt.reserved_microusd,
         attempt.price_version,
+        attempt.kind,
         now,
     )
 
@@ -101,13 +121,31 @@ async def complete(conn: Conn, upload: UUID, attempt: int, end: Completion) -> b
         end.detail,
         end.input_tokens,
         end.output_tokens,
+        end.cached_tokens,
+        end.request_id,
     )
     return done is not None
 
 
-async def count(conn: Conn, upload: UUID, outcome: str) -> int:
-    """Count the upload's attempts that ended with this outcome."""
-    return int(await conn.fetchval(_COUNT, upload, outcome))
+async def count(conn: Conn, upload: UUID, *outcomes: str) -> int:
+    """Count the upload's attempts that ended with one of these outcomes."""
+    return int(await conn.fetchval(_COUNT, upload, outcomes))
+
+
+async def last_of(conn: Conn, upload: UUID, *outcomes: str) -> str | None:
+    """Tell which of these outcomes an attempt at the upload had last."""
+    found: str | None = await conn.fetchval(_LAST_OF, upload, outcomes)
+    return found
+
+
+async def refusers(conn: Conn, upload: UUID) -> set[str]:
+    """Tell which upstreams refused the upload; none of them is asked again."""
+    return {row["upstream"] for row in await conn.fetch(_REFUSERS, upload)}
+
+
+async def met_down(conn: Conn, upload: UUID) -> set[str]:
+    """Tell which upstreams are down that were asked for the upload before."""
+    return {row["name"] for row in await conn.fetch(_MET_DOWN, upload)}
 
 
 async def reserved(conn: Conn, upload: UUID, attempt: int) -> int | None:

@@ -18,8 +18,8 @@ from service.store.uploads import VIEW
 
 _ADD = """
     INSERT INTO records (upload_id, attempt, edited_sha256, thumbnail_sha256, description,
-                         outcome, severity, rules)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+                         outcome, severity, rules, edit_attempt)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 """
 # Every filter is one condition with one parameter; `{}` is its place.
 _WHERE = {
@@ -96,8 +96,13 @@ async def add(
     outcome: str,
     severity: int,
     rules: list[str],
+    edit_attempt: int | None,
 ) -> None:
-    """Write the record of the attempt that succeeded; severity and rules are its columns."""
+    """
+    Write the record of the attempt that succeeded; severity and rules are its columns.
+
+    ``edit_attempt`` brought the edited image, where an earlier attempt than this one did.
+    """
     await conn.execute(
         _ADD,
         upload,
@@ -108,6 +113,7 @@ async def add(
         outcome,
         severity,
         rules,
+        edit_attempt,
     )
 
 

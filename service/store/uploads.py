@@ -45,6 +45,10 @@ _KEEP_CANONICAL = """
      WHERE id = $1 AND attempt = $2 AND state = 'working'
  RETURNING id
 """
+_HOLD = """
+    SELECT id FROM uploads
+     WHERE id = $1 AND attempt = $2 AND state = 'working' FOR NO KEY UPDATE
+"""
 _RELEASE = """
     UPDATE uploads
        SET state = 'queued',
@@ -54,7 +58,7 @@ _RELEASE = """
      WHERE id = $1 AND attempt = $2 AND state = 'working'
  RETURNING pg_notify('uploads_due', '')
 """
-_WAKE = """
+_WAKE_BUDGET = """
     WITH woken AS (
         UPDATE uploads
            SET due_at = now()
@@ -63,6 +67,15 @@ _WAKE = """
      RETURNING id)
     SELECT count(*), pg_notify('uploads_due', '') FROM woken
 """
+_WAKE_UPSTREAM = """
+    WITH woken AS (
+        UPDATE uploads
+           SET due_at = now()
+         WHERE state = 'queued' AND waiting_for = 'upstream' AND due_at > now()
+     RETURNING id)
+    SELECT count(*), pg_notify('uploads_due', '') FROM woken
+"""
+_WAITING = "SELECT count(*) FROM uploads WHERE waiting_for = 'upstream'"
 _FINISH = """
     UPDATE uploads
        SET state = $3, outcome = $4, verdict = $5, finished_at = now()
@@ -160,6 +173,11 @@ async def keep_canonical(conn: Conn, upload: UUID, attempt: int, sha256: bytes) 
     return await conn.fetchval(_KEEP_CANONICAL, upload, attempt, sha256) is not None
 
 
+async def hold(conn: Conn, upload: UUID, attempt: int) -> bool:
+    """Keep the upload from being claimed meanwhile; False if the attempt no longer holds it."""
+    return await conn.fetchval(_HOLD, upload, attempt) is not None
+
+
 async def release(
     conn: Conn,
     upload: UUID,
@@ -174,9 +192,19 @@ async def release(
     return row is not None
 
 
-async def wake(conn: Conn, scope: str) -> int:
+async def wake_budget(conn: Conn, scope: str) -> int:
     """Let uploads that wait for a budget of this scope ask again now; tell how many."""
-    return int(await conn.fetchval(_WAKE, scope))
+    return int(await conn.fetchval(_WAKE_BUDGET, scope))
+
+
+async def wake_upstream(conn: Conn) -> int:
+    """Let uploads that wait for an upstream ask again now; tell how many."""
+    return int(await conn.fetchval(_WAKE_UPSTREAM))
+
+
+async def waiting(conn: Conn) -> int:
+    """Count the uploads that wait for an upstream."""
+    return int(await conn.fetchval(_WAITING))
 
 
 async def finish(

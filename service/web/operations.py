@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 import asyncpg
@@ -14,7 +15,7 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry, Gauge, Histogram
 from pydantic import BaseModel
 
-from service.store import migrations, uploads
+from service.store import Row, migrations, uploads, upstreams
 from service.store.database import UNREACHABLE
 from service.web import POOL, problems
 from service.web.openapi import Api
@@ -56,12 +57,29 @@ class Metrics:
     seconds: Histogram
     backlog: Gauge
     oldest: Gauge
+    upstream_up: Gauge
+    upstream_calls: Gauge
+    upstream_failures: Gauge
+    upstream_slowed: Gauge
+
+
+class Paused(BaseModel):
+    """An upstream that is down or refuses our key; ``reason`` is the outcome that told so."""
+
+    upstream: str
+    reason: str
+    since: datetime
 
 
 class Health(BaseModel):
-    """``status`` is ok, or what is missing."""
+    """
+    ``status`` is ok, or what is missing.
+
+    While upstreams are paused uploads are taken and wait, so that does not make it less than ok.
+    """
 
     status: str
+    paused: list[Paused] = []
 
 
 READINESS = web.AppKey("readiness", Readiness)
@@ -71,6 +89,10 @@ METRICS = web.AppKey("metrics", Metrics)
 def new_metrics() -> Metrics:
     """Make a registry of its own, so that two applications in one process do not collide."""
     registry = CollectorRegistry()
+
+    def gauge(name: str, meaning: str, label: str) -> Gauge:
+        return Gauge(f"moderation_{name}", meaning, (label,), registry=registry)
+
     return Metrics(
         registry=registry,
         seconds=Histogram(
@@ -79,14 +101,13 @@ def new_metrics() -> Metrics:
             ("method", "route", "status"),
             registry=registry,
         ),
-        backlog=Gauge(
-            "moderation_uploads_unfinished", "Uploads by state", ("state",), registry=registry
-        ),
-        oldest=Gauge(
-            "moderation_uploads_oldest_seconds",
-            "Age of the oldest unfinished upload",
-            ("state",),
-            registry=registry,
+        backlog=gauge("uploads_unfinished", "Uploads by state", "state"),
+        oldest=gauge("uploads_oldest_seconds", "Age of the oldest unfinished upload", "state"),
+        upstream_up=gauge("upstream_up", "0 while it is paused", "upstream"),
+        upstream_calls=gauge("upstream_calls_under_way", "Calls not answered yet", "upstream"),
+        upstream_failures=gauge("upstream_failures_in_a_row", "Since its last answer", "upstream"),
+        upstream_slowed=gauge(
+            "upstream_slowed_to_per_minute", "Calls a minute after a 429, recovering", "upstream"
         ),
     )
 
@@ -141,11 +162,17 @@ async def readyz(request: web.Request) -> web.Response:
     try:
         async with request.app[POOL].acquire() as conn:
             have = await migrations.level(conn)
+            known = await upstreams.listed(conn) if have >= readiness.need_level else []
     except (*UNREACHABLE, asyncpg.PostgresError):
         return _health("the database cannot be reached")
     if have < readiness.need_level:
         return _health(f"the database is at migration {have}, not {readiness.need_level}")
-    return _health("ok")
+    paused = [
+        Paused(upstream=row["name"], reason=row["down_reason"], since=row["down_since"])
+        for row in known
+        if row["down_since"] is not None
+    ]
+    return _health("ok", paused)
 
 
 async def metrics(request: web.Request) -> web.Response:
@@ -153,6 +180,7 @@ async def metrics(request: web.Request) -> web.Response:
     own = request.app[METRICS]
     async with request.app[POOL].acquire() as conn:
         rows = {row["state"]: row for row in await uploads.backlog(conn)}
+        _show_upstreams(own, await upstreams.listed(conn))
     for state in ("queued", "working"):
         row = rows.get(state)
         own.backlog.labels(state).set(row["uploads"] if row else 0)
@@ -163,7 +191,19 @@ async def metrics(request: web.Request) -> web.Response:
     )
 
 
-def _health(status: str) -> web.Response:
+def _show_upstreams(own: Metrics, rows: list[Row]) -> None:
+    for gauge in (own.upstream_up, own.upstream_calls, own.upstream_failures, own.upstream_slowed):
+        gauge.clear()  # One that nobody uses any more must not stay as it was.
+    for row in rows:
+        own.upstream_up.labels(row["name"]).set(row["down_since"] is None)
+        own.upstream_calls.labels(row["name"]).set(row["under_way"])
+        own.upstream_failures.labels(row["name"]).set(row["failures"])
+        if row["slowed_to"] is not None:
+            own.upstream_slowed.labels(row["name"]).set(row["slowed_to"])
+
+
+def _health(status: str, paused: list[Paused] | None = None) -> web.Response:
+    health = Health(status=status, paused=paused or [])
     return web.json_response(
-        text=Health(status=status).model_dump_json(), status=200 if status == "ok" else 503
+        text=health.model_dump_json(exclude_defaults=True), status=200 if status == "ok" else 503
     )

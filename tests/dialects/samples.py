@@ -15,14 +15,14 @@ from service.edits import (
     openai_chat,
     openai_images,
 )
-from service.edits.replies import Description
+from service.edits.replies import Description, Hosted
 
 FOLDER = Path(__file__).parents[1] / "samples"
 PROMPT = (FOLDER / "prompt.txt").read_text("utf-8")
 SAID = '{"summary": "A street.", "findings": []}'
 FINAL = b"the final picture"
 
-Read = Callable[[Reply, str], Answer | Description]
+Read = Callable[[Reply, str], Answer | Hosted | Description]
 
 READERS: Mapping[str, Read] = {
     "openai-images": openai_images.read,
@@ -34,16 +34,20 @@ READERS: Mapping[str, Read] = {
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """How a reply was read: what came of it, or the failure."""
+    """How a reply was read: what came of it (``address`` in place of an image), or the failure."""
 
     text: str | None = None
     image: bytes | None = None
+    address: str | None = None
     tokens: tuple[int | None, int | None] = (None, None)
+    cached: int | None = None
     failure: AttemptFailed | None = None
 
     @property
     def outcome(self) -> str:
-        return self.failure.outcome if self.failure else "read"
+        if self.failure:
+            return self.failure.outcome
+        return "read" if self.address is None else "hosted"
 
 
 def document(dialect: str, case: str) -> dict[str, Any]:
@@ -69,8 +73,12 @@ def seen(read: Read, given: Reply, prompt: str = PROMPT) -> Seen:
     except AttemptFailed as failure:
         return Seen(failure=failure)
     if isinstance(answer, Answer):
-        return Seen(answer.text, answer.image, (answer.input_tokens, answer.output_tokens))
-    return Seen(answer.text, None, (answer.tokens.input, answer.tokens.output))
+        tokens = (answer.input_tokens, answer.output_tokens)
+        return Seen(answer.text, answer.image, tokens=tokens, cached=answer.cached_tokens)
+    counted, tokens = answer.tokens, (answer.tokens.input, answer.tokens.output)
+    if isinstance(answer, Hosted):
+        return Seen(answer.said, None, answer.address, tokens, counted.cached)
+    return Seen(answer.text, tokens=tokens, cached=counted.cached)
 
 
 def body(given: object) -> Reply:

@@ -29,7 +29,7 @@ def read_parts(*parts: Any) -> Seen:
     [
         (204, "rejected"),
         (302, "rejected"),
-        (402, "rejected"),
+        (402, "unauthorised"),
         (408, "upstream_error"),
         (409, "upstream_error"),
         (413, "rejected"),

@@ -11,6 +11,7 @@ from tests.dialects import samples
 from tests.dialects.samples import FINAL, PROMPT, READERS, SAID
 
 READ = "read"
+HOSTED = "hosted"
 # What a describe-only dialect has no sample of.
 IMAGE_CASES: Mapping[str, str] = {
     "text_before_image": READ,
@@ -19,7 +20,7 @@ IMAGE_CASES: Mapping[str, str] = {
     "wrong_mime": READ,
     "image_missing": "no_image",
     "image_broken": "no_image",
-    "image_hosted": "no_image",
+    "image_hosted": HOSTED,
 }
 CASES: Mapping[str, str] = {
     "good": READ,
@@ -74,7 +75,7 @@ OWN: Mapping[str, Mapping[str, str]] = {
         "thoughts_as_parts": READ,
         "thoughts_in_text": READ,
         "only_thoughts": "no_description",
-        "image_hosted_in_text": "no_image",
+        "image_hosted_in_text": HOSTED,
         "image_as_string": READ,
         "image_url_as_string": READ,
         "image_as_output_image": READ,
@@ -133,7 +134,9 @@ def test_sample_is_read_to_its_end(dialect: str, case: str, end: str) -> None:
     assert descriptions.parse(seen.text)[0] == {"summary": "A street.", "findings": []}
     if case != "fenced":
         assert seen.text == SAID
-    if dialect == "claude-messages":
+    if end == HOSTED:
+        assert seen.address == "https://files.example.org/edited.png"
+    elif dialect == "claude-messages":
         assert seen.image is None
     elif case == "wrong_mime":
         assert seen.image is not None

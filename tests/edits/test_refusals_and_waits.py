@@ -47,7 +47,7 @@ WRAPPED = error(
         (422, error("x", "The image was blocked by our safety system"), "refused"),
         (400, error("invalid_value"), "rejected"),
         (400, {"detail": "Part exceeded maximum size of 1024KB."}, "rejected"),
-        (402, error("insufficient_quota"), "rejected"),
+        (402, error("insufficient_quota"), "unauthorised"),
         (413, b"<html>too large</html>", "rejected"),
         (302, b"", "rejected"),
         (204, b"", "rejected"),

@@ -13,6 +13,7 @@ from aiohttp import web
 
 from service.attempting import Attempting
 from service.edits import Upstream as Configured
+from service.edits import outcomes
 from service.edits.client import EditsClient
 from service.intake import Accepted, Intake, Received
 from service.pictures import headers
@@ -21,6 +22,7 @@ from service.store import Conn, Pool, platforms
 from service.store.database import Database
 from service.worker import Pace, Worker
 from tests import draw
+from tests.conftest import PRICE
 from tests.upstream import Answer, Call
 
 Owner: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
@@ -30,12 +32,14 @@ DEADLINE_S = 30.0
 TEAL = draw.png(64, 48, "teal")
 
 
-async def queued(pool: Pool, image: bytes = TEAL, external_id: str | None = None) -> UUID:
+async def queued(
+    pool: Pool, image: bytes = TEAL, external_id: str | None = None, ruleset: str | None = None
+) -> UUID:
     """Commit an upload as the API does, and give its id."""
     async with pool.acquire() as conn:
         await platforms.add(conn, "default")
     intake = Intake(pool, headers.Limits(), "privacy")
-    received = Received(image, None, external_id, {})
+    received = Received(image, ruleset, external_id, {})
     accepted = await intake.accept("default", received, key=None, answer=lambda _: "")
     assert isinstance(accepted, Accepted)
     return accepted.upload.id
@@ -46,16 +50,15 @@ async def worker(
     pool: Pool,
     where: Database,
     decoders: Decoders,
-    upstream: Configured,
-    *,
+    *upstreams: Configured,
     lease: timedelta = LEASE,
     grace_s: float = 5.0,
     concurrency: int = 8,
 ) -> AsyncIterator[asyncio.Event]:
-    """Run a worker against this upstream; the value tells it to stop."""
+    """Run a worker against these upstreams; the value tells it to stop."""
     stop = asyncio.Event()
     async with EditsClient() as client:
-        attempting = Attempting(pool, decoders, client, [upstream], PUBLIC_URL)
+        attempting = Attempting(pool, decoders, client, upstreams, PUBLIC_URL)
         run = Worker(pool, where, attempting, Pace(concurrency, lease, grace_s)).run(stop)
         task = asyncio.create_task(run)
         try:
@@ -76,7 +79,7 @@ async def until(holds: Callable[[], Awaitable[bool]], what: str) -> None:
 
 
 async def hurry(conn: Conn) -> None:
-    """Make whatever waits for another try due now, and wake the workers."""
+    """Make whatever waits for another try due now and wake the workers; limits stay as they are."""
     due = await conn.fetch(
         "UPDATE uploads SET due_at = now() WHERE state = 'queued' AND due_at > now() RETURNING id"
     )
@@ -84,11 +87,26 @@ async def hurry(conn: Conn) -> None:
         await conn.execute("SELECT pg_notify('uploads_due', '')")
 
 
-async def ended(owner: Owner, *uploads: UUID) -> list[asyncpg.Record]:
-    """Hurry these uploads until each is done or failed; give their rows."""
+async def forgive(conn: Conn) -> None:
+    """Forget what was learnt of the upstreams, so that none is waited for, then hurry."""
+    await conn.execute(
+        """
+        UPDATE upstreams
+           SET failures = 0, down_since = NULL, down_reason = NULL, probe_at = NULL,
+               next_at = now(), slowed_to = NULL, slowed_at = NULL
+         WHERE failures > 0 OR down_since IS NOT NULL OR slowed_at IS NOT NULL OR next_at > now()
+        """
+    )
+    await hurry(conn)
+
+
+async def ended(
+    owner: Owner, *uploads: UUID, press: Callable[[Conn], Awaitable[None]] = hurry
+) -> list[asyncpg.Record]:
+    """Hurry these uploads (or ``forgive``) until each is done or failed; give their rows."""
 
     async def all_ended() -> bool:
-        await hurry(owner)
+        await press(owner)
         return not await owner.fetchval(
             "SELECT count(*) FROM uploads WHERE id = ANY ($1) AND state IN ('queued', 'working')",
             list(uploads),
@@ -130,6 +148,19 @@ async def row(conn: Conn, upload: UUID) -> asyncpg.Record:
 async def attempts_of(conn: Conn, upload: UUID) -> list[asyncpg.Record]:
     """Read the upload's rows of the ledger, in order."""
     return await conn.fetch("SELECT * FROM attempts WHERE upload_id = $1 ORDER BY attempt", upload)
+
+
+async def check_ledger(conn: Conn, upload: UUID, ended_as: list[str]) -> None:
+    """Check the upload's attempts: how they ended, what they cost, and the picture they sent."""
+    subject, attempts = await row(conn, upload), await attempts_of(conn, upload)
+    assert [one["outcome"] for one in attempts] == ended_as
+    for one in attempts:
+        rule = outcomes.TABLE[one["outcome"]]
+        assert one["reserved_microusd"] == PRICE
+        assert one["cost_microusd"] == (PRICE if rule.paid else 0)
+        assert one["charged"] == rule.charged
+        assert one["finished_at"] >= one["started_at"]
+        assert one["sent_sha256"] == subject["canonical_sha256"]
 
 
 async def message_of(conn: Conn, upload: UUID) -> dict[str, Any]:

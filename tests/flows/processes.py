@@ -15,9 +15,18 @@ ROOT = Path(__file__).parents[2]
 
 @contextlib.asynccontextmanager
 async def work(
-    where: Database, upstream_url: str, *, lease_s: float = 2.0, grace_s: float = 10.0
+    where: Database,
+    upstream_url: str,
+    *,
+    lease_s: float = 2.0,
+    grace_s: float = 10.0,
+    **settings: object,
 ) -> AsyncIterator[asyncio.subprocess.Process]:
-    """Start a worker process that works already; it is killed at the end if it still runs."""
+    """
+    Start a worker process that works already; it is killed at the end if it still runs.
+
+    ``settings`` are others, named as in the TOML file.
+    """
     own = {name: value for name, value in os.environ.items() if not name.startswith("MODERATION_")}
     process = await asyncio.create_subprocess_exec(
         sys.executable,
@@ -35,7 +44,8 @@ async def work(
             "MODERATION_GRACE_S": str(grace_s),
             "MODERATION_DECODERS": "1",
             "MODERATION_LOG": "json",
-        },
+        }
+        | {f"MODERATION_{name.upper()}": str(value) for name, value in settings.items()},
         stderr=asyncio.subprocess.PIPE,
     )
     assert process.stderr is not None

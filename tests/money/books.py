@@ -10,7 +10,7 @@ from service.intake import Accepted, Intake, Received
 from service.pictures import headers
 from service.store import Conn, Pool, attempts, images, platforms, uploads
 from tests import draw
-from tests.conftest import PRICE
+from tests.conftest import PRICE, configured
 from tests.flows.driving import Owner
 
 MINUTE = timedelta(minutes=1)
@@ -127,8 +127,8 @@ async def enter(
         reserved_microusd=price,
         price_version="configured",
     )
-    canonical = await images.get(conn, claim.image_sha256)
-    return await entering.enter(conn, claim, canonical, attempt, now=now)
+    upstream = configured("http://127.0.0.1:1", price_microusd=price)
+    return await entering.enter(conn, claim, upstream, attempt, now=now) is None
 
 
 async def used(

@@ -7,7 +7,7 @@ import pytest
 
 from service import app, prices, settings
 from service.errors import StartRefused
-from service.settings import Settings
+from service.upstreams import VENDOR_MODEL
 
 FLASH, PRO = "gemini-3.1-flash-image-preview", "gemini-3-pro-image-preview"
 
@@ -51,7 +51,7 @@ def test_table_of_an_upstream_is_priced_alike(tmp_path: Path) -> None:
     found = [(one.price_microusd, one.price_version) for one in app.upstreams_of(read)]
     assert found == [(58_000, prices.TABLE), (500_000, "configured")]
     path.write_text(f'{head}name = "mine"\nmodel = "x"\n', "utf-8")
-    with pytest.raises(StartRefused, match="price_usd of upstream mine"):
+    with pytest.raises(StartRefused, match=r"\[\[upstream\]\] mine: price_usd is not set"):
         app.upstreams_of(settings.read({}, {"MODERATION_CONFIG": str(path)}))
 
 
@@ -66,4 +66,4 @@ def test_every_price_has_a_source_and_a_date(model: str) -> None:
 
 def test_the_default_model_is_in_the_table() -> None:
     """A key alone is enough to start."""
-    assert Settings().upstream_model in prices.PRICES
+    assert VENDOR_MODEL in prices.PRICES

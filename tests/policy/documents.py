@@ -46,3 +46,20 @@ def make_description(*rules: str, **changed: Any) -> dict[str, Any]:
         "text_to_model": [],
     }
     return description | changed
+
+
+def long_source(chars: int, name: str = "long") -> str:
+    """Write a hundred rules in plain English of about this many characters, 30,000 at least."""
+    sentence = (
+        "Nothing may show a person who cannot agree to it in a way that would shame them, whether"
+        " the picture is photographed, drawn or made by a machine. "
+    )
+    entry = "      - Show a guest whose face, name or table can be told from the picture\n"
+    each = chars // 100 - 130
+    entries = each // 2 // len(entry)
+    policy = (sentence * 30)[: each - entries * len(entry)]
+    return f"name: {name}\ntitle: A long ruleset\ngoal: Say everything.\nrules:\n" + "".join(
+        f"  - id: rule-{number}\n    title: Rule\n    policy: {policy}\n    should_not:\n"
+        f"{entry * entries}    severity: low\n    edit: blur\n    verdict: allow_edited\n"
+        for number in range(100)
+    )

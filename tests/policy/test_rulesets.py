@@ -1,12 +1,14 @@
 """A ruleset's faults are all listed, each at its line and column."""
 
+import contextlib
 import json
+import time
 
 import pytest
 
 from service.errors import InputRefused
-from service.policy import rulesets
-from service.policy.rulesets import Rule, Ruleset
+from service.policy import prompt, rulesets
+from service.policy.rulesets import Rule, Ruleset, Version
 
 GOOD = """\
 name: test
@@ -42,7 +44,37 @@ def test_defaults() -> None:
     """What is left out is the careful choice: clean pictures wait for a person."""
     ruleset = rulesets.parse(GOOD)
     assert (ruleset.on_clean, ruleset.scope) == ("hold", None)
+    assert (ruleset.model, ruleset.fallback_after_refusal) == (None, False)
     assert (ruleset.rules[0].detectors, ruleset.rules[0].categories) == ([], None)
+
+
+CALL = """\
+model: google/gemini-3.1-flash-image:free
+fallback_after_refusal: true
+"""
+
+
+def test_keys_of_the_call_are_content_unless_they_have_their_defaults() -> None:
+    """They survive storing; at their defaults they change neither content nor digest."""
+    ruleset = rulesets.parse(CALL + GOOD)
+    assert ruleset.model == "google/gemini-3.1-flash-image:free"
+    assert ruleset.fallback_after_refusal
+    assert Ruleset.model_validate_json(ruleset.model_dump_json()) == ruleset
+    assert rulesets.digest(ruleset) != rulesets.digest(rulesets.parse(GOOD))
+    plain = rulesets.parse("model: null\nfallback_after_refusal: false\n" + GOOD)
+    keys = {"name", "title", "goal", "scope", "on_clean", "rules"}
+    assert plain.model_dump(mode="json").keys() == keys
+    assert rulesets.digest(plain) == rulesets.digest(rulesets.parse(GOOD))
+
+
+def test_keys_of_the_call_are_no_policy() -> None:
+    """Neither key nor value stands in the prompt; only the digest in its head tells."""
+    texts = []
+    for source in (GOOD, CALL + GOOD):
+        ruleset = rulesets.parse(source)
+        digest = rulesets.digest(ruleset)
+        texts.append(prompt.render(Version(ruleset, 1, digest)).replace(digest, "DIGEST"))
+    assert texts[0] == texts[1]
 
 
 def test_text_bytes_and_json_give_one_ruleset() -> None:
@@ -78,6 +110,15 @@ def test_digest_follows_the_content() -> None:
         ("title: Test\n", f"title: {'x' * 201}\n", (2, 8, "title"), "longer than 200"),
         ("title: Test\n", 'title: "a\\nb"\n', (2, 8, "title"), "single line"),
         ("rules:", "on_clean: yes\nrules:", (4, 11, "on_clean"), "'yes'; allowed are 'allow'"),
+        ("rules:", "model: 7\nrules:", (4, 8, "model"), "7; text is needed"),
+        ("rules:", "model: a b\nrules:", (4, 8, "model"), "'a b'; allowed are 1 to 200"),
+        ("rules:", "models: a\nrules:", (4, 1, "models"), "model, fallback_after_refusal, rules"),
+        (
+            "rules:",
+            "fallback_after_refusal: yes\nrules:",
+            (4, 25, "fallback_after_refusal"),
+            "'yes'; allowed are true and false",
+        ),
         ("id: one", "id: 1", (5, 9, "rules[0].id"), "1; text is needed"),
         ("id: one", "id: _one", (5, 9, "rules[0].id"), "a letter or digit first"),
         ("  - id: one", "  - 7\n  - id: one", (5, 5, "rules[0]"), "7; a mapping is needed"),
@@ -176,3 +217,23 @@ def test_the_model_itself_refuses_equal_ids() -> None:
     rule = rulesets.parse(GOOD).rules[0]
     with pytest.raises(ValueError, match="already the id of rules"):
         Ruleset(name="a", title="A", goal="g", rules=[rule, Rule.model_validate(rule.model_dump())])
+
+
+@pytest.mark.parametrize(
+    "policy",
+    ["<" + " " * 3900, "\\n" * 1900, "<" * 3900, "\\t" * 1900, "Rule " * 700],
+    ids=lambda policy: repr(policy[:6]),
+)
+def test_time_to_validate_is_bounded(policy: str) -> None:
+    """
+    A hundred policies made to slow the checks down are judged in no time worth mentioning.
+
+    A pattern with two runs of spaces side by side took over twenty seconds of CPU for the first.
+    """
+    rule = GOOD.split("rules:\n")[1].replace("No ones.", f'"x{policy}x"')
+    rules = "".join(rule.replace("id: one", f"id: r{number}") for number in range(100))
+    source = GOOD.split("rules:\n", maxsplit=1)[0] + "rules:\n" + rules
+    started = time.process_time()
+    with contextlib.suppress(InputRefused):  # Some are faults, which take time as well.
+        rulesets.parse(source)
+    assert time.process_time() - started < 5

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 from aiohttp import web
 
-from service.probe.asking import ProbeClient
+from service.edits.client import EditsClient
 from tests.probe.gateway import Gateway
 
 
@@ -26,7 +26,7 @@ async def gateway() -> AsyncIterator[Gateway]:
 
 
 @pytest.fixture
-async def client() -> AsyncIterator[ProbeClient]:
+async def client() -> AsyncIterator[EditsClient]:
     """An open client."""
-    async with ProbeClient() as opened:
+    async with EditsClient() as opened:
         yield opened

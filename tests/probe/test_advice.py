@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from service.edits.client import DIALECTS
+from service.edits.client import DIALECTS, EditsClient
 from service.pictures.pool import Decoders
 from service.probe import specimen
-from service.probe.asking import ProbeClient, Report, calls, probe, run
+from service.probe.asking import Report, calls, probe, run
 from tests import draw
 from tests.conftest import configured
 from tests.probe.gateway import DESCRIBED, IDS, KEY, SPELLED, Gateway, Given, images
@@ -21,7 +21,7 @@ from tests.upstream import Upstream, cut, hanging
 
 
 async def probed(
-    client: ProbeClient, decoders: Decoders, url: str, dialect: str, **changes: Any
+    client: EditsClient, decoders: Decoders, url: str, dialect: str, **changes: Any
 ) -> Report:
     upstream = configured(url, dialect=dialect, key=KEY, **changes)
     return await probe(client, decoders, upstream)
@@ -29,7 +29,7 @@ async def probed(
 
 @pytest.mark.parametrize("shape", SHAPES)
 async def test_error_leads_to_its_advice_in_every_dialect(
-    shape: str, gateway: Gateway, client: ProbeClient, decoders: Decoders
+    shape: str, gateway: Gateway, client: EditsClient, decoders: Decoders
 ) -> None:
     """What an upstream answers instead of an edit names the setting that would help."""
     given, fact, named = SHAPES[shape]
@@ -44,7 +44,7 @@ async def test_error_leads_to_its_advice_in_every_dialect(
 
 @pytest.mark.parametrize("answer", ANSWERS)
 async def test_answer_leads_to_its_advice_in_every_dialect(
-    answer: str, gateway: Gateway, client: ProbeClient, decoders: Decoders
+    answer: str, gateway: Gateway, client: EditsClient, decoders: Decoders
 ) -> None:
     """Of a 200 it is told what came back and what did not, wherever the dialect has it."""
     image, text, fact = ANSWERS[answer]
@@ -59,7 +59,7 @@ async def test_answer_leads_to_its_advice_in_every_dialect(
 
 
 async def test_good_answer_is_reported_whole(
-    gateway: Gateway, client: ProbeClient, decoders: Decoders
+    gateway: Gateway, client: EditsClient, decoders: Decoders
 ) -> None:
     """Picture, description, tokens, price, ids and the model that answered are all told."""
     report = await probed(client, decoders, gateway.url, "gemini")
@@ -76,7 +76,7 @@ async def test_good_answer_is_reported_whole(
 
 
 async def test_lossy_picture_of_the_same_size_is_not_called_edited(
-    gateway: Gateway, client: ProbeClient, decoders: Decoders
+    gateway: Gateway, client: EditsClient, decoders: Decoders
 ) -> None:
     """A JPEG differs from what was sent by its encoding alone, so nothing is claimed of it."""
     gateway.given["gemini"] = SPELLED["gemini"](draw.jpeg(256, 256, "navy"))
@@ -86,7 +86,7 @@ async def test_lossy_picture_of_the_same_size_is_not_called_edited(
 
 
 async def test_draft_among_thoughts_is_no_image(
-    gateway: Gateway, client: ProbeClient, decoders: Decoders
+    gateway: Gateway, client: EditsClient, decoders: Decoders
 ) -> None:
     """A picture that the model only thought of did not come back, and nothing says it did."""
     given = SPELLED["gemini"]()
@@ -98,7 +98,7 @@ async def test_draft_among_thoughts_is_no_image(
 
 
 async def test_address_in_place_of_the_image_is_told(
-    gateway: Gateway, client: ProbeClient, decoders: Decoders
+    gateway: Gateway, client: EditsClient, decoders: Decoders
 ) -> None:
     """A hosted image is not fetched; the setting that asks for bytes is named."""
     item = {"url": "https://images.example/1.png", "revised_prompt": DESCRIBED}
@@ -117,7 +117,7 @@ def strings(value: object) -> Iterator[str]:
 
 
 async def test_nothing_of_a_hostile_answer_holds_the_key_or_controls(
-    gateway: Gateway, client: ProbeClient, decoders: Decoders
+    gateway: Gateway, client: EditsClient, decoders: Decoders
 ) -> None:
     """Wherever an upstream repeats the key or puts controls, the report is clean of both."""
     hostile = f"\x1b[31mwrong: {KEY} \u202e\u0007"
@@ -155,7 +155,7 @@ async def test_openai_routes_are_tried_beside_native_ones(gateway: Gateway) -> N
 
 
 async def test_deep_and_wide_answers_are_reported(
-    gateway: Gateway, client: ProbeClient, decoders: Decoders
+    gateway: Gateway, client: EditsClient, decoders: Decoders
 ) -> None:
     """A body nested to the parser's limit, or of a million strings, ends as a report in time."""
     deep = [f'{{"a": {"[" * depth}{"]" * depth}}}' for depth in (900, 950, 980, 990, 5000)]
@@ -167,7 +167,7 @@ async def test_deep_and_wide_answers_are_reported(
 
 
 async def test_refused_calls_cost_nothing_and_wasted_ones_do(
-    gateway: Gateway, client: ProbeClient, decoders: Decoders
+    gateway: Gateway, client: EditsClient, decoders: Decoders
 ) -> None:
     """The cost told is what the ledger would enter: none for a 429, the price for a lost text."""
     gateway.given["gemini"] = Given({"error": {"message": "slow"}}, 429, {"Retry-After": "31"})
@@ -178,7 +178,7 @@ async def test_refused_calls_cost_nothing_and_wasted_ones_do(
 
 
 async def test_nobody_there_is_told_with_the_address(
-    client: ProbeClient, decoders: Decoders
+    client: EditsClient, decoders: Decoders
 ) -> None:
     """A closed port: the address is named, and that nothing was sent."""
     with socket.socket() as taken:
@@ -190,7 +190,7 @@ async def test_nobody_there_is_told_with_the_address(
 
 
 async def test_late_answer_is_told_with_its_limit(
-    client: ProbeClient, decoders: Decoders, upstream: Upstream
+    client: EditsClient, decoders: Decoders, upstream: Upstream
 ) -> None:
     """No answer in time: the limit is named, and that it may be billed."""
     over = asyncio.Event()
@@ -202,7 +202,7 @@ async def test_late_answer_is_told_with_its_limit(
 
 
 async def test_broken_connection_is_told(
-    client: ProbeClient, decoders: Decoders, upstream: Upstream
+    client: EditsClient, decoders: Decoders, upstream: Upstream
 ) -> None:
     """Half an answer is none, and it may be billed; nothing of the call before is taken for it."""
     good = await probed(client, decoders, upstream.url, "openai-images")
@@ -212,7 +212,7 @@ async def test_broken_connection_is_told(
 
 
 async def test_call_is_the_one_that_a_worker_makes(
-    client: ProbeClient, decoders: Decoders, upstream: Upstream
+    client: EditsClient, decoders: Decoders, upstream: Upstream
 ) -> None:
     """The scripted endpoint gets the drawn picture and a prompt with both rules and the schema."""
     report = await probed(client, decoders, upstream.url, "openai-images")

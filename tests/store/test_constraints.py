@@ -20,16 +20,19 @@ QUEUED = "(SELECT id FROM uploads WHERE state = 'queued')"
 HELD = "(SELECT id FROM uploads WHERE state = 'working')"
 DONE = "(SELECT id FROM uploads WHERE state = 'done')"
 END = "finished_at = now()"
+DONE_CLEAN = f"state = 'done', outcome = 'clean', {END}"
 ATTEMPT = (
     "INSERT INTO attempts (upload_id, attempt, upstream, model, prompt_sha256, sent_sha256, "
     f"reserved_microusd) SELECT {QUEUED}, 1, 'x', 'x', sha256('x'), image_sha256, 1 FROM uploads "
     "LIMIT 1"
 )
 
+PICTURES = {name: name for name in ("edited_sha256", "thumbnail_sha256")} | {"attempt": "1"}
+
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """Three uploads: one queued, one in an attempt, one done."""
+    """Three uploads: one queued, one in an attempt, one done, whose picture was kept before."""
 
     queued: object
     held: object
@@ -42,6 +45,8 @@ async def world(pool: Pool) -> World:
     held, ended = await claims.claimed(pool, 8), await claims.claimed(pool, 9)
     async with pool.acquire() as conn:
         await claims.succeed(conn, ended)
+        await conn.execute("INSERT INTO upstreams (name) VALUES ('scripted')")
+        await conn.execute(kept(DONE))
     return World(await driving.queued(pool), held.id, ended.id)
 
 
@@ -49,20 +54,24 @@ def upload(changes: str, which: str = QUEUED) -> str:
     return f"UPDATE uploads SET {changes} WHERE id = {which}"
 
 
-def record(upload_id: str, **changes: str) -> str:
-    columns = {
-        "upload_id": upload_id,
-        "attempt": "1",
-        "edited_sha256": "edited_sha256",
-        "thumbnail_sha256": "thumbnail_sha256",
-        "description": "description",
-        "outcome": "outcome",
-        "severity": "severity",
-        "rules": "rules",
-        **changes,
-    }
+def copied(table: str, **columns: str) -> str:
+    """Insert a row whose values are those of the one record, or expressions."""
     names, values = ", ".join(columns), ", ".join(columns.values())
-    return f"INSERT INTO records ({names}) SELECT {values} FROM records"
+    return f"INSERT INTO {table} ({names}) SELECT {values} FROM records"
+
+
+def record(upload_id: str, **changes: str) -> str:
+    own = {name: name for name in ("description", "outcome", "severity", "rules")}
+    return copied("records", **{"upload_id": upload_id} | PICTURES | own | changes)
+
+
+def kept(upload_id: str, **changes: str) -> str:
+    own = {"upload_id": upload_id, "faults": "'{}'"}
+    return copied("kept_edits", **own | PICTURES | changes)
+
+
+def upstream(changes: str) -> str:
+    return f"UPDATE upstreams SET {changes} WHERE name = 'scripted'"
 
 
 REFUSED = {
@@ -95,7 +104,7 @@ REFUSED = {
     "working that waits": (upload("waiting_for = 'upstream'", HELD), CHECK),
     "negative charges": (upload("charges = -1"), CHECK),
     # Record if and only if done.
-    "done without record": (upload(f"state = 'done', outcome = 'clean', {END}"), TORN),
+    "done without record": (upload(DONE_CLEAN), TORN),
     "record of a queued one": (record(HELD), TORN),
     "failed with record": (
         upload("state = 'failed', outcome = 'refused', verdict = 'hold'", DONE),
@@ -142,6 +151,26 @@ REFUSED = {
         ATTEMPT.replace("image_sha256", "sha256('none')"),
         FOREIGN,
     ),
+    "attempt of an unknown kind": (
+        f"UPDATE attempts SET kind = 'guess' WHERE upload_id = {HELD}",
+        CHECK,
+    ),
+    # Kept edits.
+    "second kept edit": (kept(DONE), UNIQUE),
+    "kept edit of an attempt never made": (kept(HELD, attempt="2"), FOREIGN),
+    "kept edit without its picture": (kept(HELD, edited_sha256="sha256('none')"), FOREIGN),
+    "kept edit without its thumbnail": (kept(HELD, thumbnail_sha256="sha256('none')"), FOREIGN),
+    "kept edit without faults": (kept(HELD, faults="NULL"), NULL),
+    "picture of an attempt never made": (record(HELD, edit_attempt="2"), FOREIGN),
+    # Upstreams.
+    "down without a reason": (upstream("down_since = now(), probe_at = now()"), CHECK),
+    "down without a next probe": (upstream("down_since = now(), down_reason = 'x'"), CHECK),
+    "up with a reason": (upstream("down_reason = 'timeout'"), CHECK),
+    "slowed at no time": (upstream("slowed_to = 60"), CHECK),
+    "slowed to nothing known": (upstream("slowed_at = now()"), CHECK),
+    "slowed to a standstill": (upstream("slowed_to = 0.5, slowed_at = now()"), CHECK),
+    "fewer failures than none": (upstream("failures = -1"), CHECK),
+    "same upstream twice": ("INSERT INTO upstreams (name) VALUES ('scripted')", UNIQUE),
     # The outbox.
     "second terminal callback": (
         (
@@ -189,11 +218,18 @@ REFUSED = {
 DENIED_TO_THE_APPLICATION = [
     "UPDATE records SET outcome = 'clean'",
     "DELETE FROM records",
+    "UPDATE records SET edit_attempt = 1",
+    "UPDATE kept_edits SET faults = '{}'",
+    "UPDATE kept_edits SET edited_sha256 = thumbnail_sha256",
+    "DELETE FROM kept_edits",
+    "TRUNCATE kept_edits",
     "DELETE FROM uploads",
     "UPDATE uploads SET platform = 'x'",
     "UPDATE uploads SET image_sha256 = image_sha256",
     "DELETE FROM attempts",
     "UPDATE attempts SET reserved_microusd = 0",
+    "UPDATE attempts SET kind = 'edit'",
+    "DELETE FROM upstreams",
     "UPDATE callbacks SET body = ''",
     "DELETE FROM callbacks",
     "UPDATE audit SET actor = 'x'",
@@ -248,6 +284,11 @@ async def test_statements_are_refused_for_their_fault_alone(world: World, owner:
             f"finished_at = now() WHERE upload_id = {HELD}"
         ),
         "INSERT INTO platforms VALUES ('a-b')",
+        f"UPDATE attempts SET kind = 'description' WHERE upload_id = {HELD}",
+        kept(HELD),
+        f"{record(HELD, edit_attempt='1')}; {upload(DONE_CLEAN, HELD)}",
+        upstream("down_since = now(), down_reason = 'timeout', probe_at = now()"),
+        upstream("slowed_to = 60, slowed_at = now()"),
     ):
         transaction = owner.transaction()
         await transaction.start()

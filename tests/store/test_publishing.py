@@ -9,9 +9,11 @@ import pytest
 
 from service import publishing, resources
 from service.errors import InputRefused, WorkFailed
-from service.policy import rulesets
+from service.policy import prompt, rulesets, tokens
+from service.policy.tokens import IMAGE_TOKENS, Window
 from service.store import Pool
 from service.store import rulesets as store
+from tests.policy.documents import long_source
 
 SHIPPED = resources.folder("rulesets")
 PRIVACY = (SHIPPED / "privacy.yaml").read_text("utf-8")
@@ -22,9 +24,10 @@ def changed(title: str) -> str:
     return PRIVACY.replace("title: Private details of people in pictures", f"title: {title}", 1)
 
 
-async def publish(pool: Pool, source: str) -> publishing.Imported:
+async def publish(pool: Pool, source: str, *windows: Window) -> publishing.Imported:
     async with pool.acquire() as conn:
-        return await publishing.publish(conn, rulesets.parse(source), source, "somebody")
+        ruleset = rulesets.parse(source)
+        return await publishing.publish(conn, ruleset, source, "somebody", windows)
 
 
 async def live(pool: Pool) -> int | None:
@@ -117,6 +120,93 @@ async def test_seeding_adds_what_is_new(pool: Pool, tmp_path: Path) -> None:
     async with pool.acquire() as conn:
         assert await publishing.seed(conn, tmp_path) == [publishing.Imported("second", 1, new=True)]
     assert await live(pool) == 1
+
+
+GEMINI = Window("gemini", "gemini-3.1-flash-image")
+OPENAI = Window("openai", "gpt-image-1.5")
+
+
+async def test_a_ruleset_of_100_000_tokens_is_published_byte_for_byte(pool: Pool) -> None:
+    """The default model takes its 400 kB, and what is stored is what was rendered."""
+    source = long_source(415_000)
+    done = await publish(pool, source, GEMINI)
+    ruleset = rulesets.parse(source)
+    rendered = prompt.render(rulesets.Version(ruleset, done.version, rulesets.digest(ruleset)))
+    assert len(rendered) > 400_000
+    stored = await pool.fetchval("SELECT prompt FROM ruleset_versions WHERE ruleset = 'long'")
+    assert stored.encode() == rendered.encode()
+
+
+@pytest.mark.parametrize(
+    ("source", "windows", "code", "said"),
+    [
+        (
+            long_source(500_000),
+            (GEMINI,),
+            "ruleset_too_long",
+            "upstream gemini (gemini-3.1-flash-image) takes at most 131072 tokens",
+        ),
+        (
+            long_source(50_000),
+            (GEMINI, OPENAI),
+            "ruleset_too_long",
+            "upstream openai (gpt-image-1.5) takes a prompt of at most 32000 characters",
+        ),
+        (
+            "model: gpt-image-1.5\n" + long_source(50_000),
+            (GEMINI, OPENAI),
+            "ruleset_too_long",
+            "upstream openai",
+        ),
+        (
+            "model: gpt-image-1\n" + long_source(50_000),
+            (GEMINI, OPENAI),
+            "model_unknown",
+            "which no upstream has; allowed are gemini-3.1-flash-image, gpt-image-1.5",
+        ),
+    ],
+    ids=["tokens", "one of two", "the model named", "a model of nobody"],
+)
+async def test_what_no_upstream_could_judge_is_refused(
+    pool: Pool, source: str, windows: tuple[Window, ...], code: str, said: str
+) -> None:
+    """The refusal names upstream, size and limit, and the database is as it was."""
+    tables = ("rulesets", "ruleset_versions", "audit")
+    before = [await pool.fetch(f"SELECT * FROM {table} ORDER BY 1, 2") for table in tables]
+    with pytest.raises(InputRefused) as refused:
+        await publish(pool, source, *windows)
+    assert refused.value.code == code
+    assert said in str(refused.value)
+    assert [await pool.fetch(f"SELECT * FROM {table} ORDER BY 1, 2") for table in tables] == before
+
+
+async def test_only_upstreams_with_the_model_named_must_take_it(pool: Pool) -> None:
+    """What is never asked of the other upstream need not fit it."""
+    source = f"model: {GEMINI.model}\n{long_source(50_000)}"
+    assert (await publish(pool, source, GEMINI, OPENAI)).new
+
+
+async def test_the_limit_is_exact(pool: Pool) -> None:
+    """A prompt that just fits beside a picture is published; of one token less, it is refused."""
+    source = changed("Exact")
+    size = publishing.check(rulesets.parse(source), ())
+    fits = size.tokens + IMAGE_TOKENS
+    with pytest.raises(InputRefused, match=f"takes at most {fits - 1} tokens"):
+        await publish(pool, source, Window("one", "any", context_tokens=fits - 1))
+    with pytest.raises(InputRefused, match=f"takes a prompt of at most {size.chars - 1} char"):
+        await publish(pool, source, Window("one", "any", max_prompt_chars=size.chars - 1))
+    done = await publish(pool, source, Window("one", "any", size.chars, fits))
+    assert done.new
+    stored = await pool.fetchval("SELECT prompt FROM ruleset_versions WHERE version = 2")
+    assert tokens.measure(stored) == size
+
+
+async def test_what_has_become_too_long_does_not_go_live_again(pool: Pool) -> None:
+    """Rolling back to a version that the upstreams of today do not take is refused as well."""
+    await publish(pool, changed("A"))
+    with pytest.raises(InputRefused, match="privacy is too long"):
+        await publish(pool, PRIVACY, Window("small", "any", max_prompt_chars=1_000))
+    assert await live(pool) == 2
 
 
 def test_every_fault_of_every_file_is_told(tmp_path: Path) -> None:

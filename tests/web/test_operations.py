@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from service.intake import Intake
 from service.pictures.headers import Limits
-from service.store import Conn, Pool
+from service.store import Conn, Pool, upstreams
 from service.store.database import Database
 from service.web import application
 from service.web.operations import Readiness
@@ -120,3 +121,48 @@ async def test_a_process_that_leaves_answers_those_who_wait(
     async with asyncio.timeout(10):
         assert (await committing)["state"] == "queued"
         await stopping
+
+
+async def test_a_paused_upstream_is_shown_and_uploads_are_taken(api: Api, pool: Pool) -> None:
+    """/readyz stays 200 and names who is paused and why; /metrics has it down, and up again."""
+    async with pool.acquire() as conn:
+        await upstreams.add(conn, "fast")
+        await upstreams.failed(conn, "fast", "unauthorised", 1, timedelta(seconds=1))
+        await upstreams.add(conn, "spare")
+
+    status, body, _ = await api.admin.ask("GET", "/readyz")
+    (paused,) = body["paused"]
+    assert (status, body["status"]) == (200, "ok")
+    assert (paused["upstream"], paused["reason"]) == ("fast", "unauthorised")
+    assert datetime.fromisoformat(paused["since"]).tzinfo is not None
+    assert await up(api) == {"fast": 0, "spare": 1}
+    await api.platform.upload(PNG)
+
+    async with pool.acquire() as conn:
+        assert await upstreams.well(conn, "fast")
+    assert (await api.admin.ask("GET", "/readyz"))[1] == {"status": "ok"}
+    assert await up(api) == {"fast": 1, "spare": 1}
+
+
+async def test_an_upstream_that_nobody_uses_is_shown_no_longer(api: Api, pool: Pool) -> None:
+    """One that was removed from the configuration while it was down does not alarm for ever."""
+    async with pool.acquire() as conn:
+        await upstreams.add(conn, "old")
+        await upstreams.failed(conn, "old", "unreachable", 1, timedelta(seconds=1))
+    assert await up(api) == {"old": 0}
+
+    await pool.execute("UPDATE upstreams SET seen_at = now() - interval '25 hours'")
+
+    assert await up(api) == {}
+    assert (await api.admin.ask("GET", "/readyz"))[1] == {"status": "ok"}
+
+
+async def up(api: Api) -> dict[str, float]:
+    """Read which upstreams /metrics says are up."""
+    _, text, _ = await api.admin.ask("GET", "/metrics")
+    return {
+        sample.labels["upstream"]: sample.value
+        for family in text_string_to_metric_families(text.decode())
+        for sample in family.samples
+        if sample.name == "moderation_upstream_up"
+    }

@@ -1,0 +1,210 @@
+"""The paid call of an attempt, and the checks of what it brought; nothing is believed unchecked."""
+
+import asyncio
+import contextlib
+import hashlib
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from service import log
+from service.completing import Described
+from service.edits import AttemptFailed, Edit, Reply, Upstream
+from service.edits.client import EditsClient
+from service.edits.replies import Tokens, request_id
+from service.errors import LocalFault, Unreadable
+from service.pictures.pool import Decoders, Picture
+from service.policy import descriptions
+from service.policy.descriptions import Checker, DescriptionInvalid, Judgement
+from service.policy.rulesets import Ruleset
+from service.policy.tokens import Size
+from service.store import attempts, images, uploads
+from service.store.kept_edits import KeptEdit
+
+THUMBNAIL_SIDE = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A ruleset version ready to judge: its content, the prompt as stored, the compiled schema."""
+
+    ruleset: Ruleset
+    prompt: str
+    prompt_sha256: bytes
+    size: Size
+    checker: Checker
+
+
+@dataclass(frozen=True, slots=True)
+class Edited:
+    """An edited picture that decodes, with the attempt that brought it."""
+
+    image: images.Image
+    thumbnail: images.Image
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """
+    A claim with all that its call needs; ``frames`` is that of the received file.
+
+    ``kept`` is an edit whose description did not hold, with its pictures in ``edited``.
+    """
+
+    claim: uploads.Claim
+    version: Version
+    canonical: images.Image
+    frames: int
+    kept: KeptEdit | None
+    edited: Edited | None
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Whom a job's call goes to, and what it asks for: an ``edit`` or a ``description`` alone."""
+
+    upstream: Upstream
+    asked: Upstream
+    kind: str
+
+
+class Undescribed(AttemptFailed):
+    """The edited picture came, and its description is missing or does not hold."""
+
+    def __init__(self, cause: AttemptFailed, edited: Edited, faults: tuple[str, ...]) -> None:
+        super().__init__(cause.outcome, str(cause), status=cause.status, text=cause.text)
+        self.reply = cause.reply
+        self.edited = edited
+        self.faults = faults
+
+
+def call_of(job: Job, upstream: Upstream) -> Call:
+    """Tell what to ask for: the description alone, where an edit is kept and the upstream can."""
+    if job.kept is not None and upstream.repairs and upstream.describer is not None:
+        return Call(upstream, upstream.describer, "description")
+    return Call(upstream, upstream, "edit")
+
+
+class Calling:
+    """Makes the calls; client and decoders are opened and closed by the composition root."""
+
+    def __init__(self, decoders: Decoders, client: EditsClient) -> None:
+        self._decoders, self._client = decoders, client
+
+    async def make(self, job: Job, call: Call) -> Described:
+        """
+        Make the call and check what it brought.
+
+        Raises:
+            AttemptFailed: Whatever happened instead of a picture with a description that holds.
+        """
+        edit = Edit(job.version.prompt, job.canonical.data, job.canonical.mime)
+        if call.kind == "edit" or job.kept is None or job.edited is None:
+            return await self._edit(job, call, edit)
+        described, reply = await self._client.describe(edit, job.kept.faults, call.asked)
+        completion = _completion(call, reply, described.tokens)
+        return await _checked(job, job.edited, described.text, reply, completion)
+
+    async def _edit(self, job: Job, call: Call, edit: Edit) -> Described:
+        try:
+            answer, reply = await self._client.edit(edit, call.asked)
+        except AttemptFailed as failure:
+            if failure.image is None:
+                raise
+            edited = await self._edited(job, failure.image, failure.reply, failure.text)
+            raise Undescribed(failure, edited, ()) from failure
+        edited = await self._edited(job, answer.image, reply, answer.text)
+        tokens = Tokens(answer.input_tokens, answer.output_tokens, answer.cached_tokens)
+        return await _checked(job, edited, answer.text, reply, _completion(call, reply, tokens))
+
+    async def _edited(
+        self, job: Job, image: bytes, reply: Reply | None, text: str | None
+    ) -> Edited:
+        try:
+            picture = await self._decoders.canonical(image, thumbnail_side=THUMBNAIL_SIDE)
+        except Unreadable as error:
+            raise _failed(
+                "no_image", f"the edited image is unreadable: {error}", reply, text
+            ) from error
+        return Edited(image_of(picture), _thumbnail(picture), job.claim.attempt)
+
+
+def image_of(picture: Picture) -> images.Image:
+    """Name a decoded picture by its digest, as it is stored."""
+    digest = hashlib.sha256(picture.data).digest()
+    return images.Image(digest, picture.mime, picture.width, picture.height, 1, picture.data)
+
+
+def _thumbnail(picture: Picture) -> images.Image:
+    if picture.thumbnail is None:
+        raise LocalFault("the decoder made no thumbnail")
+    return image_of(replace(picture, data=picture.thumbnail, mime="image/webp"))
+
+
+async def _checked(
+    job: Job, edited: Edited, text: str, reply: Reply, completion: attempts.Completion
+) -> Described:
+    """Check the text against the version's schema, and judge by what it says."""
+    try:
+        description, judgement = await asyncio.to_thread(_judged, text, job)
+    except DescriptionInvalid as error:
+        failure = _failed("invalid_description", str(error), reply, text)
+        raise Undescribed(failure, edited, error.reasons) from error
+    return Described(
+        edited=edited.image,
+        thumbnail=edited.thumbnail,
+        edit_attempt=None if edited.attempt == job.claim.attempt else edited.attempt,
+        description=description,
+        outcome=judgement.outcome,
+        verdict=judgement.verdict,
+        severity=judgement.severity,
+        rules=judgement.rules,
+        completion=completion,
+    )
+
+
+def _judged(text: str, job: Job) -> tuple[dict[str, Any], Judgement]:
+    description, lenient = descriptions.parse(text)
+    job.version.checker.check(description)
+    if job.kept is not None and description in _quoted(job.kept.faults):
+        raise DescriptionInvalid("The description is one that the faults of the last one quote.")
+    judgement = descriptions.judge(description, job.version.ruleset)
+    if lenient:
+        log.get().info("description_unwrapped")
+    if job.frames > 1:
+        judgement = descriptions.with_unseen_frames(judgement)
+    return description, judgement
+
+
+def _quoted(faults: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """
+    Give every object that stands in the faults.
+
+    They quote what was refused, and whoever repeats them must not be taken to describe by it.
+    """
+    for fault in faults:
+        for brace in re.finditer("{", fault):
+            with contextlib.suppress(DescriptionInvalid):
+                yield descriptions.parse(fault[brace.start() :])[0]
+
+
+def _completion(call: Call, reply: Reply, tokens: Tokens) -> attempts.Completion:
+    return attempts.Completion(
+        outcome="described",
+        charged=True,
+        cost_microusd=call.asked.price_microusd,
+        http_status=reply.status,
+        answer_sha256=hashlib.sha256(reply.body).digest(),
+        input_tokens=tokens.input,
+        output_tokens=tokens.output,
+        cached_tokens=tokens.cached,
+        request_id=request_id(reply),
+    )
+
+
+def _failed(outcome: str, message: str, reply: Reply | None, text: str | None) -> AttemptFailed:
+    failure = AttemptFailed(outcome, message, status=reply.status if reply else None, text=text)
+    failure.reply = reply
+    return failure
