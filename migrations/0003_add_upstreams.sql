@@ -32,6 +32,7 @@ CREATE TABLE kept_edits (
     edited_sha256    bytea NOT NULL REFERENCES images,
     thumbnail_sha256 bytea NOT NULL REFERENCES images,
     faults           text[] NOT NULL,
+    accused          boolean NOT NULL,  -- the refused description named a rule
     FOREIGN KEY (upload_id, attempt) REFERENCES attempts (upload_id, attempt)
 );
 

@@ -175,6 +175,9 @@ def _judged(text: str, job: Job) -> tuple[dict[str, Any], Judgement]:
         log.get().info("description_unwrapped")
     if job.frames > 1:
         judgement = descriptions.with_unseen_frames(judgement)
+    if job.kept is not None and job.kept.accused and not judgement.rules:
+        # The first description named a rule; the second does not take that back by its silence.
+        judgement = descriptions.held(judgement)
     return description, judgement
 
 

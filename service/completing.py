@@ -36,12 +36,17 @@ class Described:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """An edited picture without a description that holds, and what the validator said of it."""
+    """
+    An edited picture without a description that holds, and what the validator said of that.
+
+    ``accused``: the description named a rule.
+    """
 
     edited: images.Image
     thumbnail: images.Image
     attempt: int
     faults: tuple[str, ...]
+    accused: bool
 
 
 async def succeed(conn: Conn, claim: uploads.Claim, done: Described, public_url: str) -> None:
@@ -129,7 +134,13 @@ async def release(
 async def _keep(conn: Conn, claim: uploads.Claim, kept: Kept) -> None:
     await images.add(conn, kept.edited)
     await images.add(conn, kept.thumbnail)
-    edit = KeptEdit(kept.attempt, kept.edited.sha256, kept.thumbnail.sha256, list(kept.faults))
+    edit = KeptEdit(
+        attempt=kept.attempt,
+        edited_sha256=kept.edited.sha256,
+        thumbnail_sha256=kept.thumbnail.sha256,
+        faults=list(kept.faults),
+        accused=kept.accused,
+    )
     await kept_edits.add(conn, claim.id, edit)
 
 

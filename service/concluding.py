@@ -107,7 +107,9 @@ def _kept(failed: Failed) -> Kept | None:
         return None
     edited = failure.edited
     faults = tuple(_storable(fault) for fault in failure.faults)
-    return Kept(edited.image, edited.thumbnail, edited.attempt, faults)
+    rules = failed.job.version.ruleset.rules
+    accused = any(rule.id in (failure.text or "") for rule in rules)
+    return Kept(edited.image, edited.thumbnail, edited.attempt, faults, accused)
 
 
 def _completion(failed: Failed) -> attempts.Completion:

@@ -162,7 +162,10 @@ def answer(reply: Reply, image: bytes, said: str | None, tokens: Tokens) -> Answ
 def text_alone(reply: Reply, said: str | None, tokens: Tokens) -> Description:
     """Give the text, or raise AttemptFailed ``no_description``."""
     if said is None:
-        raise AttemptFailed("no_description", "the answer has no text", status=reply.status)
+        # An echo is no text, and people should see that it was one.
+        raise AttemptFailed(
+            "no_description", "the answer has no text", status=reply.status, text=_kept(reply)
+        )
     return Description(said, tokens)
 
 

@@ -163,7 +163,12 @@ def judge(description: Mapping[str, Any], ruleset: Ruleset) -> Judgement:
 def with_unseen_frames(judgement: Judgement) -> Judgement:
     """Hold what was judged by its first frame only: nothing says that the others are clean."""
     outcome: Outcome = "not_assessed" if judgement.outcome == "clean" else judgement.outcome
-    return replace(judgement, outcome=outcome, verdict=_strictest([judgement.verdict, "hold"]))
+    return held(replace(judgement, outcome=outcome))
+
+
+def held(judgement: Judgement) -> Judgement:
+    """Let a person decide, whatever else was found."""
+    return replace(judgement, verdict=_strictest([judgement.verdict, "hold"]))
 
 
 def _strictest(verdicts: list[Verdict]) -> Verdict:

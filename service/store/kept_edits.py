@@ -7,12 +7,13 @@ from service.store import Conn
 
 # The first one stays: later attempts ask for its description only, or for a whole new edit.
 _ADD = """
-    INSERT INTO kept_edits (upload_id, attempt, edited_sha256, thumbnail_sha256, faults)
-    VALUES ($1, $2, $3, $4, $5)
+    INSERT INTO kept_edits (upload_id, attempt, edited_sha256, thumbnail_sha256, faults, accused)
+    VALUES ($1, $2, $3, $4, $5, $6)
         ON CONFLICT DO NOTHING
 """
 _GET = """
-    SELECT attempt, edited_sha256, thumbnail_sha256, faults FROM kept_edits WHERE upload_id = $1
+    SELECT attempt, edited_sha256, thumbnail_sha256, faults, accused
+      FROM kept_edits WHERE upload_id = $1
 """
 
 
@@ -22,18 +23,26 @@ class KeptEdit:
     The digests of the edited picture and its thumbnail, and the attempt that brought them.
 
     ``faults`` are the validator's reasons against the description; empty if there was none.
+    ``accused``: it named a rule, however wrong it was.
     """
 
     attempt: int
     edited_sha256: bytes
     thumbnail_sha256: bytes
     faults: list[str]
+    accused: bool
 
 
 async def add(conn: Conn, upload: UUID, kept: KeptEdit) -> None:
     """Keep an edit whose images are stored."""
     await conn.execute(
-        _ADD, upload, kept.attempt, kept.edited_sha256, kept.thumbnail_sha256, kept.faults
+        _ADD,
+        upload,
+        kept.attempt,
+        kept.edited_sha256,
+        kept.thumbnail_sha256,
+        kept.faults,
+        kept.accused,
     )
 
 

@@ -88,7 +88,8 @@ VIEW = """
            u.verdict, u.ruleset, u.version, u.received_at, u.finished_at, u.metadata,
            u.canonical_sha256, r.edited_sha256, r.thumbnail_sha256, r.description,
            (SELECT coalesce(jsonb_agg(jsonb_build_object(
-                       'attempt', a.attempt, 'upstream', a.upstream, 'model', a.model,
+                       'attempt', a.attempt, 'kind', a.kind,
+                       'upstream', a.upstream, 'model', a.model,
                        'outcome', a.outcome, 'charged', a.charged,
                        'cost_microusd', a.cost_microusd,
                        'prompt_sha256', encode(a.prompt_sha256, 'hex'), 'detail', a.detail,

@@ -1,7 +1,7 @@
 """What the API answers, as pydantic models."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from pydantic import BaseModel
@@ -26,9 +26,14 @@ class ImageLinks(BaseModel):
 
 
 class AttemptView(BaseModel):
-    """One call to an upstream; null while it is under way."""
+    """
+    One call to an upstream; null while it is under way.
+
+    ``kind``: it asked for an ``edit``, or for the ``description`` alone of an edit that came.
+    """
 
     attempt: int
+    kind: Literal["edit", "description"]
     upstream: str
     model: str
     outcome: str | None

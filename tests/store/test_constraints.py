@@ -66,7 +66,7 @@ def record(upload_id: str, **changes: str) -> str:
 
 
 def kept(upload_id: str, **changes: str) -> str:
-    own = {"upload_id": upload_id, "faults": "'{}'"}
+    own = {"upload_id": upload_id, "faults": "'{}'", "accused": "false"}
     return copied("kept_edits", **own | PICTURES | changes)
 
 
