@@ -50,15 +50,17 @@ async def work(
     )
     assert process.stderr is not None
     lines: list[str] = []
-    while '"working"' not in (line := (await process.stderr.readline()).decode()):
-        assert line, f"the worker ended at its start: {lines}"
-        lines.append(line)
-    # Nobody needs the rest, but a full pipe would stop the process.
-    rest = asyncio.create_task(process.stderr.read())
+    rest: asyncio.Task[bytes] | None = None
     try:
+        while '"working"' not in (line := (await process.stderr.readline()).decode()):
+            assert line, f"the worker ended at its start: {lines}"
+            lines.append(line)
+        # Nobody needs the rest, but a full pipe would stop the process.
+        rest = asyncio.create_task(process.stderr.read())
         yield process
     finally:
         if process.returncode is None:
             process.kill()
         await process.wait()
-        await rest
+        if rest is not None:
+            await rest
