@@ -60,6 +60,9 @@ class Attempting:
             await self._fail(claim, "unreadable")
             return
         candidates = await self._candidates(job)
+        if candidates is None:
+            await self._fail(claim, "refused")
+            return
         entered = await self._enter(job, candidates)
         if isinstance(entered, Denied):
             await self._wait(claim, entered)
@@ -113,14 +116,20 @@ class Attempting:
                 await entering.keep(conn, claim, canonical)
         return Job(claim, version, canonical, received.frames, kept, edited)
 
-    async def _candidates(self, job: Job) -> list[Upstream]:
-        """List where the picture may go, its own upstream first, without those that refused it."""
+    async def _candidates(self, job: Job) -> list[Upstream] | None:
+        """
+        List where the picture may go, its own upstream first, without those that refused it.
+
+        None if all have refused it: the one that was left may have been taken out of the settings.
+        """
         async with self._pool.acquire() as conn:
             refusers = await attempts.refusers(conn, job.claim.id)
             met_down = await attempts.met_down(conn, job.claim.id)
         able = [one for one in self._upstreams if _unable(job.version, one) is None]
         ordered = routing.order(able, job.canonical.sha256)
         willing = [one for one in ordered if one.name not in refusers]
+        if ordered and not willing:
+            return None
         # An upload probes an upstream that is down once, then others stand in before it: a lone
         # one would else meet each probe itself.
         return sorted(willing, key=lambda one: one.name in met_down)

@@ -94,6 +94,7 @@ async def look_again(conn: Conn, denied: Denied) -> None:
 def _unlimited(upstream: Upstream, standing: Standing) -> bool:
     return (
         standing.down_since is None
+        and not standing.forgotten
         and standing.next_in_s <= 0
         and upstream.max_in_flight is None
         and _rate(upstream, standing) is None

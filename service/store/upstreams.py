@@ -12,7 +12,7 @@ _RATE = "slowed_to * 2 ^ least(extract(epoch FROM clock_timestamp() - slowed_at)
 _LOWERED = f"(CASE WHEN {_RATE} < 60000 THEN {_RATE} END)::float8"
 _ADD = "INSERT INTO upstreams (name) VALUES ($1) ON CONFLICT DO NOTHING"
 _STANDING = f"""
-    SELECT down_since,
+    SELECT down_since, seen_at < now() - interval '1 hour' AS forgotten,
            extract(epoch FROM probe_at - clock_timestamp())::float8 AS probe_in_s,
            extract(epoch FROM next_at - clock_timestamp())::float8 AS next_in_s,
            {_LOWERED} AS slowed_to
@@ -86,10 +86,12 @@ class Standing:
     How an upstream stands now.
 
     ``probe_in_s`` (while it is down) and ``next_in_s`` tell in how many seconds the next call may
-    go out, negative if it may; ``slowed_to`` is the lowered rate in calls a minute.
+    go out, negative if it may; ``slowed_to`` is the lowered rate in calls a minute;
+    ``forgotten``: nobody has written for an hour that it is in use.
     """
 
     down_since: datetime | None
+    forgotten: bool
     probe_in_s: float | None
     next_in_s: float
     slowed_to: float | None

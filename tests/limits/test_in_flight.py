@@ -158,3 +158,17 @@ async def test_stop_does_not_wait_for_the_rate(
         assert time.monotonic() - stopped_at < 1.5
     assert await owner.fetchval("SELECT max(charges) FROM uploads WHERE state = 'queued'") == 0
     assert len(endpoint.arrived) == 1
+
+
+async def test_use_is_noted_now_and_then(pool: Pool) -> None:
+    """An upstream that nothing limits stays known while it is called, without a write a call."""
+    upstream = configured("http://127.0.0.1:9/v1", name="calm")
+    seen = "SELECT seen_at FROM upstreams WHERE name = 'calm'"
+    async with pool.acquire() as conn:
+        assert await limiting.permit(conn, upstream) is None
+        first = await conn.fetchval(seen)
+        assert await limiting.permit(conn, upstream) is None
+        assert await conn.fetchval(seen) == first
+        await conn.execute("UPDATE upstreams SET seen_at = now() - interval '2 hours'")
+        assert await limiting.permit(conn, upstream) is None
+        assert await conn.fetchval(seen) >= first

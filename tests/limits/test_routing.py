@@ -222,3 +222,26 @@ async def test_upload_that_all_refuse_is_refused(
     assert (row["outcome"], row["verdict"]) == ("refused", "hold")
     assert [len(one.arrived) for one in three] == [1, 1, 1]
     await driving.message_of(owner, upload)
+
+
+async def test_upload_whose_stand_in_was_taken_away_is_refused(
+    pool: Pool, where: Database, owner: Owner, decoders: Decoders, three: list[Endpoint]
+) -> None:
+    """Once only the upstream that refused it is left, the upload ends without another call."""
+    await publish(pool, "strict", fallback=True)
+    first = configured(three[0].url, name="first")
+    three[0].answer, three[1].answer = REFUSAL, error(503, "overloaded")
+    stand_in = configured(three[1].url, name="second", weight=0.0)
+    (upload,) = await queue(pool, 1, "strict")
+    async with driving.worker(pool, where, decoders, first, stand_in):
+
+        async def failed() -> bool:
+            await driving.hurry(owner)
+            return bool(three[1].arrived)
+
+        await driving.until(failed, "the stand-in failed")
+    async with driving.worker(pool, where, decoders, first):
+        (row,) = await driving.ended(owner, upload)
+    assert (row["state"], row["outcome"], row["verdict"]) == ("failed", "refused", "hold")
+    assert len(three[0].arrived) == 1
+    await driving.message_of(owner, upload)
