@@ -48,8 +48,9 @@ class Edited:
 @dataclass(frozen=True, slots=True)
 class Job:
     """
-    A claim with all that its call needs; ``frames`` is that of the received file.
+    A claim with all that its call needs.
 
+    ``frames`` is that of the received file; ``canonical.frames`` says how many of them it shows.
     ``kept`` is an edit whose description did not hold, with its pictures in ``edited``.
     """
 
@@ -134,7 +135,8 @@ class Calling:
 def image_of(picture: Picture) -> images.Image:
     """Name a decoded picture by its digest, as it is stored."""
     digest = hashlib.sha256(picture.data).digest()
-    return images.Image(digest, picture.mime, picture.width, picture.height, 1, picture.data)
+    shape = (picture.width, picture.height, picture.frames)
+    return images.Image(digest, picture.mime, *shape, picture.data)
 
 
 def _thumbnail(picture: Picture) -> images.Image:
@@ -173,8 +175,7 @@ def _judged(text: str, job: Job) -> tuple[dict[str, Any], Judgement]:
     judgement = descriptions.judge(description, job.version.ruleset)
     if lenient:
         log.get().info("description_unwrapped")
-    if job.frames > 1:
-        judgement = descriptions.with_unseen_frames(judgement)
+    judgement = descriptions.of_frames(judgement, job.frames, job.canonical.frames)
     if job.kept is not None and job.kept.accused and not judgement.rules:
         # The first description named a rule; the second does not take that back by its silence.
         judgement = descriptions.held(judgement)

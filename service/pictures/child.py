@@ -53,7 +53,7 @@ def serve(requests: BinaryIO, answers: BinaryIO) -> None:
             continue
         files = [file for file in (picture.data, picture.thumbnail) if file is not None]
         facts = {"mime": picture.mime, "width": picture.width, "height": picture.height}
-        _say(answers, facts, files)
+        _say(answers, {**facts, "frames": picture.frames}, files)
 
 
 def give_up_rights() -> None:

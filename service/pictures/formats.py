@@ -11,12 +11,14 @@ from dataclasses import dataclass
 
 MAX_PARTS = 32_768  # segments, chunks or boxes that one reader follows
 MAX_GIF_BLOCKS = 200_000  # a 25 MB GIF made of full blocks has 98,000
+GIF_PICTURE = 0x2C  # an image descriptor
 
 _FILL_BYTES = re.compile(rb"\xff+")
 _JPEG_SIZES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _JPEG_ALONE = frozenset({0x01, *range(0xD0, 0xD9)})
 _JPEG_TEXT = frozenset({0xFE, *range(0xE0, 0xF0)})
 _PNG_ANIMATION = frozenset({b"acTL", b"fcTL", b"fdAT"})
+_PNG_FACTS = frozenset({b"cICP", b"iCCP", b"sRGB", b"gAMA", b"cHRM", b"eXIf"})
 _WEBP_PIXELS = frozenset({b"VP8 ", b"VP8L", b"VP8X", b"ALPH", b"ANIM", b"ANMF"})
 
 
@@ -45,7 +47,7 @@ class Header:
 def jpeg(data: bytes) -> Header:
     """Read the one frame header in front of the first scan.  Source: ITU-T T.81, annex B."""
     size: tuple[int, int] | None = None
-    metadata, frames = 0, 1
+    metadata, pictures = 0, None
     for marker, position, length in _jpeg_segments(data):
         if marker in _JPEG_SIZES:
             if size is not None:
@@ -54,10 +56,13 @@ def jpeg(data: bytes) -> Header:
         elif marker in _JPEG_TEXT:
             metadata += length
             if marker == 0xE2 and data.startswith(b"MPF\0", position + 2):
-                frames = _mpf_pictures(data, position + 6)
+                # Each costs time to read, and programs would differ in which one they believe.
+                if pictures is not None:
+                    raise Malformed("two indexes of pictures")
+                pictures = len(_mpf_places(data, position + 6))
     if size is None:
         raise Malformed("no frame header")
-    return Header("image/jpeg", size[1], size[0], frames, False, metadata)
+    return Header("image/jpeg", size[1], size[0], max(1, pictures or 1), False, metadata)
 
 
 def _jpeg_segments(data: bytes) -> Iterator[tuple[int, int, int]]:
@@ -80,25 +85,38 @@ def _jpeg_segments(data: bytes) -> Iterator[tuple[int, int, int]]:
     raise Malformed(f"more than {MAX_PARTS} segments")
 
 
-def _mpf_pictures(data: bytes, base: int) -> int:
-    """
-    Give the number of pictures in a Multi-Picture file; 1 where its index is damaged.
+def mpf_places(data: bytes) -> list[int]:
+    """Give where each picture of a Multi-Picture file begins; none for any other JPEG."""
+    for marker, position, _ in _jpeg_segments(data):
+        if marker == 0xE2 and data.startswith(b"MPF\0", position + 2):
+            return _mpf_places(data, position + 6)
+    return []
 
-    Source: CIPA DC-007, 5.2.3: tag 0xB001 of a TIFF directory at ``base``.
+
+def _mpf_places(data: bytes, base: int) -> list[int]:
+    """
+    Read a Multi-Picture index, whose first picture is the file itself; none where it is damaged.
+
+    Source: CIPA DC-007, 5.2.3: tag 0xB002 of a TIFF directory at ``base``, 16 bytes a picture.
     """
     order = {b"II": "<", b"MM": ">"}.get(data[base : base + 2])
     if order is None:
-        return 1
+        return []
     # A viewer shows the first picture of a file whose index is damaged, so damage is no fault.
     with suppress(struct.error):
         (offset,) = struct.unpack_from(f"{order}I", data, base + 4)
         (entries,) = struct.unpack_from(f"{order}H", data, base + offset)
         for entry in range(min(entries, 16)):
             at = base + offset + 2 + 12 * entry
-            tag, _, _, value = struct.unpack_from(f"{order}HHII", data, at)
-            if tag == 0xB001:
-                return max(1, int(value))
-    return 1
+            tag, _, length, value = struct.unpack_from(f"{order}HHII", data, at)
+            if tag == 0xB002:
+                count = min(length // 16, MAX_PARTS)
+                first = base + value + 8
+                places = [
+                    struct.unpack_from(f"{order}I", data, first + 16 * n)[0] for n in range(count)
+                ]
+                return [base + place if place else 0 for place in places]
+    return []
 
 
 def png(data: bytes) -> Header:
@@ -106,49 +124,83 @@ def png(data: bytes) -> Header:
     length, kind, width, height = struct.unpack_from(">I4sII", data, 8)
     if kind != b"IHDR" or length != 13 or len(data) < 33:
         raise Malformed("it does not begin with an IHDR of 13 bytes")
-    metadata, announced, controls, animated, pixels = 0, 0, 0, False, False
-    position = 33
-    for _ in range(MAX_PARTS):
-        if position + 8 > len(data) or kind == b"IEND":
-            break
-        length, kind = struct.unpack_from(">I4s", data, position)
+    metadata, announced, controls, animated, pixels, still = 0, 0, 0, False, False, False
+    for kind, start, length in png_chunks(data):
         if kind == b"acTL" and not pixels:
-            (announced,) = struct.unpack_from(">I", data, position + 8)
+            (announced,) = struct.unpack_from(">I", data, start)
             animated = True
         controls += kind == b"fcTL"
+        # Pixels before the first frame's control are a picture for viewers without animation.
+        still = still or (kind == b"IDAT" and not controls)
         pixels = pixels or kind == b"IDAT"
         # A small first letter marks a chunk that a decoder may skip.
         if kind[0] & 0x20 and kind not in _PNG_ANIMATION:
             metadata += length
-        position += 12 + length
-    else:
-        raise Malformed(f"more than {MAX_PARTS} chunks")
-    frames = max(1, announced, controls) if animated else 1
+    frames = max(1, announced, controls) + still if animated else 1
     return Header("image/png", width, height, frames, True, metadata)
+
+
+def png_facts(data: bytes) -> dict[bytes, bytes]:
+    """Give colour and EXIF chunks; the first of each kind, and only before the pixels, counts."""
+    facts: dict[bytes, bytes] = {}
+    for kind, start, length in png_chunks(data):
+        if kind == b"IDAT":
+            break
+        if kind in _PNG_FACTS:
+            facts.setdefault(kind, data[start : start + length])
+    return facts
+
+
+def png_chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
+    """Give kind, begin and length of the content of each chunk between IHDR and IEND."""
+    position = 33
+    for _ in range(MAX_PARTS):
+        if position + 8 > len(data):
+            return
+        length, kind = struct.unpack_from(">I4s", data, position)
+        if kind == b"IEND":
+            return
+        yield kind, position + 8, length
+        position += 12 + length
+    raise Malformed(f"more than {MAX_PARTS} chunks")
 
 
 def gif(data: bytes) -> Header:
     """Walk the blocks to the trailer.  Source: GIF89a specification, 18 to 27."""
-    width, height, packed = struct.unpack_from("<HHB", data, 6)
-    position, blocks, metadata, frames = 13 + _palette_bytes(packed), 0, 0, 0
-    while position + 10 <= len(data):
-        kind, label, start = data[position], data[position + 1], position
-        if kind == 0x21:
-            position, blocks = _after_blocks(data, position + 2, blocks)
-            # Comments, applications (XMP among them) and plain text are no pixels.
-            if label in (0x01, 0xFE, 0xFF):
-                metadata += position - start
-        elif kind == 0x2C:
-            left, top, wide, high, packed = struct.unpack_from("<HHHHB", data, position + 1)
+    width, height = struct.unpack_from("<HH", data, 6)
+    metadata, frames = 0, 0
+    for label, start, end in gif_blocks(data):
+        # Comments, applications (XMP among them) and plain text are no pixels.
+        if label in (0x01, 0xFE, 0xFF):
+            metadata += end - start
+        elif label == GIF_PICTURE:
+            left, top, wide, high = struct.unpack_from("<HHHH", data, start + 1)
             width, height, frames = max(width, left + wide), max(height, top + high), frames + 1
-            after_palette = position + 11 + _palette_bytes(packed)
-            position, blocks = _after_blocks(data, after_palette, blocks)
-        else:
-            break
     return Header("image/gif", width, height, max(1, frames), True, metadata)
 
 
-def _palette_bytes(packed: int) -> int:
+def gif_blocks(data: bytes) -> Iterator[tuple[int, int, int]]:
+    """
+    Give label (or ``GIF_PICTURE``), begin and end of each block up to the trailer.
+
+    What is neither extension nor picture ends the walk, as it ends a viewer's.
+    """
+    position, blocks = 13 + gif_palette_bytes(data[10]), 0
+    while position + 10 <= len(data):
+        kind, label, start = data[position], data[position + 1], position
+        if kind == 0x21:
+            position += 2
+        elif kind == GIF_PICTURE:
+            label = kind
+            position += 11 + gif_palette_bytes(data[position + 9])
+        else:
+            return
+        position, blocks = _after_blocks(data, position, blocks)
+        yield label, start, position
+
+
+def gif_palette_bytes(packed: int) -> int:
+    """Give the length of the palette that a field of flags announces."""
     return 3 << ((packed & 7) + 1) if packed & 0x80 else 0
 
 
@@ -168,8 +220,10 @@ def webp(data: bytes) -> Header:
     """Read the canvas, then walk the chunks.  Source: RFC 9649, 2.3 to 2.7."""
     width, height = _webp_canvas(data)
     metadata, animation_frames, lossless, position = 0, 0, False, 12
+    # What follows the length that the file itself gives is no part of the picture.
+    end = min(len(data), 8 + int.from_bytes(data[4:8], "little"))
     for _ in range(MAX_PARTS):
-        if position + 8 > len(data):
+        if position + 8 > end:
             break
         kind, length = struct.unpack_from("<4sI", data, position)
         animation_frames += kind == b"ANMF"

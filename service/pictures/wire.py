@@ -4,7 +4,8 @@ What the decode child and its parent say to each other, and the picture they han
 A message is a big-endian 32-bit length, that many bytes of JSON, then the payloads whose lengths
 the JSON lists under ``payloads``.  The child says ``{"ready": true}`` once, then answers each
 request ``{"thumbnail_side": int | null}`` (payload: the received file) with one of
-``{"mime": str, "width": int, "height": int}`` (payloads: the picture and, if asked, its thumbnail),
+``{"mime": str, "width": int, "height": int, "frames": int}`` (payloads: the picture and, if asked,
+its thumbnail),
 ``{"unreadable": str}`` or ``{"out_of_memory": str}``, after which it exits.
 """
 
@@ -18,7 +19,9 @@ MAX_HEAD = 4_096
 MAX_PAYLOAD = 64_000_000  # noise of 4,096 x 4,096 px is a JPEG of about 40 MB
 LENGTH_BYTES = 4
 MAX_SIDE = 4_096  # pixels of a canonical picture
+SHEET_FRAMES = 16  # most frames that a canonical picture shows
 
+_FIELDS = ("mime", "width", "height", "frames")
 _MIMES = ("image/png", "image/jpeg")
 
 
@@ -28,12 +31,16 @@ class Garbled(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A canonical picture: its file, its size in pixels, and a WebP thumbnail if asked for."""
+    """
+    A canonical picture: its file, its size in pixels, how many frames of the received file it shows
+    (1 to ``SHEET_FRAMES``), and a WebP thumbnail if asked for.
+    """
 
     data: bytes
     mime: str
     width: int
     height: int
+    frames: int
     thumbnail: bytes | None
 
 
@@ -77,11 +84,13 @@ def picture(head: dict[str, Any], payloads: list[bytes], *, thumbnail: bool) -> 
     Raises:
         Garbled: A field is missing or not what a canonical picture can have.
     """
-    mime, width, height = (head.get(name) for name in ("mime", "width", "height"))
+    mime, width, height, frames = (head.get(name) for name in _FIELDS)
     if mime not in _MIMES or type(width) is not int or type(height) is not int:
         raise Garbled(f"an answer with the fields {sorted(head)}")
     if not (1 <= width <= MAX_SIDE and 1 <= height <= MAX_SIDE):
         raise Garbled(f"a picture of {width}x{height} pixels")
+    if type(frames) is not int or not 1 <= frames <= SHEET_FRAMES:
+        raise Garbled(f"a picture of {frames} frames")
     if len(payloads) != 1 + thumbnail or not all(payloads):
         raise Garbled(f"{len(payloads)} payloads of {[len(payload) for payload in payloads]} bytes")
-    return Picture(payloads[0], mime, width, height, payloads[1] if thumbnail else None)
+    return Picture(payloads[0], mime, width, height, frames, payloads[1] if thumbnail else None)

@@ -160,10 +160,17 @@ def judge(description: Mapping[str, Any], ruleset: Ruleset) -> Judgement:
     )
 
 
-def with_unseen_frames(judgement: Judgement) -> Judgement:
-    """Hold what was judged by its first frame only: nothing says that the others are clean."""
-    outcome: Outcome = "not_assessed" if judgement.outcome == "clean" else judgement.outcome
-    return held(replace(judgement, outcome=outcome))
+def of_frames(judgement: Judgement, frames: int, seen: int) -> Judgement:
+    """
+    Hold a file of several frames unless each of them was seen and found clean.
+
+    What was judged is a contact sheet: an edited one can never be published as the animation.
+    """
+    clean = judgement.outcome == "clean"
+    if frames == 1 or (seen >= frames and clean and judgement.verdict != "allow_edited"):
+        return judgement
+    unknown = clean and seen < frames
+    return held(replace(judgement, outcome="not_assessed") if unknown else judgement)
 
 
 def held(judgement: Judgement) -> Judgement:

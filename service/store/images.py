@@ -14,7 +14,11 @@ _GET = "SELECT sha256, mime, width, height, frames, data FROM images WHERE sha25
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """Bytes and what is known of them; ``sha256`` is the raw 32-byte digest of ``data``."""
+    """
+    Bytes and what is known of them; ``sha256`` is the raw 32-byte digest of ``data``.
+
+    ``frames`` are those of a received file, or as many of its file's as a canonical picture shows.
+    """
 
     sha256: bytes
     mime: str

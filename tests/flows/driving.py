@@ -28,7 +28,7 @@ from tests.upstream import Answer, Call
 Owner: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 LEASE = timedelta(seconds=4)
 PUBLIC_URL = "https://example.org"
-DEADLINE_S = 30.0
+DEADLINE_S = 60.0
 TEAL = draw.png(64, 48, "teal")
 
 

@@ -1,10 +1,11 @@
-"""Real worker processes, as `moderation work` starts them, for tests that kill and stop them."""
+"""Real processes, as `moderation work` and `serve` start them, to be killed and stopped."""
 
 import asyncio
 import contextlib
+import json
 import os
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
 from service.store.database import Database
@@ -27,37 +28,52 @@ async def work(
 
     ``settings`` are others, named as in the TOML file.
     """
+    told = {
+        "upstream_url": upstream_url,
+        "upstream_key": "secret-key",
+        "upstream_price_usd": PRICE / 1_000_000,
+        "lease_s": lease_s,
+        "grace_s": grace_s,
+        "decoders": 1,
+    }
+    async with _running("work", where, told | settings, says="working") as (process, _):
+        yield process
+
+
+@contextlib.asynccontextmanager
+async def serve(where: Database) -> AsyncIterator[tuple[asyncio.subprocess.Process, str]]:
+    """Start an API process; gives it and its address."""
+    settings = {"port": 0, "grace_s": 1}
+    async with _running("serve", where, settings, says="serving") as (process, told):
+        yield process, told["address"]
+
+
+@contextlib.asynccontextmanager
+async def _running(
+    role: str, where: Database, settings: Mapping[str, object], *, says: str
+) -> AsyncIterator[tuple[asyncio.subprocess.Process, dict[str, str]]]:
+    """Run a role until the end of the block; gives it and what it said when it was ready."""
     own = {name: value for name, value in os.environ.items() if not name.startswith("MODERATION_")}
+    told = {**settings, "database_url": where.dsn, "log": "json"}
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
         "service",
-        "work",
+        role,
         cwd=ROOT,
-        env=own
-        | {
-            "MODERATION_DATABASE_URL": where.dsn,
-            "MODERATION_UPSTREAM_URL": upstream_url,
-            "MODERATION_UPSTREAM_KEY": "secret-key",
-            "MODERATION_UPSTREAM_PRICE_USD": str(PRICE / 1_000_000),
-            "MODERATION_LEASE_S": str(lease_s),
-            "MODERATION_GRACE_S": str(grace_s),
-            "MODERATION_DECODERS": "1",
-            "MODERATION_LOG": "json",
-        }
-        | {f"MODERATION_{name.upper()}": str(value) for name, value in settings.items()},
+        env=own | {f"MODERATION_{name.upper()}": str(value) for name, value in told.items()},
         stderr=asyncio.subprocess.PIPE,
     )
     assert process.stderr is not None
     lines: list[str] = []
     rest: asyncio.Task[bytes] | None = None
     try:
-        while '"working"' not in (line := (await process.stderr.readline()).decode()):
-            assert line, f"the worker ended at its start: {lines}"
+        while f'"{says}"' not in (line := (await process.stderr.readline()).decode()):
+            assert line, f"{role} ended at its start: {lines}"
             lines.append(line)
         # Nobody needs the rest, but a full pipe would stop the process.
         rest = asyncio.create_task(process.stderr.read())
-        yield process
+        yield process, json.loads(line)
     finally:
         if process.returncode is None:
             process.kill()

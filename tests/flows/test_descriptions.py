@@ -181,10 +181,10 @@ async def test_animation_is_held(
     upstream: Upstream,
     working: object,
 ) -> None:
-    """The model saw one frame, so nothing lets the others through without a person."""
+    """The model saw 16 of 17 frames, so nothing lets the other through without a person."""
     assert working
     upstream.script = [described(**changes)]
-    (row,) = await driving.ended(owner, await driving.queued(pool, draw.animation(3)))
+    (row,) = await driving.ended(owner, await driving.queued(pool, draw.animation(17)))
     assert (row["state"], row["outcome"], row["verdict"]) == ("done", outcome, "hold")
 
 

@@ -135,14 +135,17 @@ def test_a_garbled_length_is_refused(prefix: bytes) -> None:
 @pytest.mark.parametrize(
     ("head", "payloads"),
     [
-        ({"mime": "text/html", "width": 1, "height": 1}, [b"x"]),
-        ({"mime": "image/png", "width": 0, "height": 1}, [b"x"]),
-        ({"mime": "image/png", "width": "1", "height": 1}, [b"x"]),
-        ({"mime": "image/png", "width": 4_097, "height": 1}, [b"x"]),
-        ({"mime": ["image/png"], "width": 1, "height": 1}, [b"x"]),
-        ({"mime": "image/png", "width": 1, "height": 1}, []),
-        ({"mime": "image/png", "width": 1, "height": 1}, [b""]),
-        ({"mime": "image/png", "width": 1, "height": 1}, [b"x", b"y"]),
+        ({"mime": "text/html", "width": 1, "height": 1, "frames": 1}, [b"x"]),
+        ({"mime": "image/png", "width": 0, "height": 1, "frames": 1}, [b"x"]),
+        ({"mime": "image/png", "width": "1", "height": 1, "frames": 1}, [b"x"]),
+        ({"mime": "image/png", "width": 4_097, "height": 1, "frames": 1}, [b"x"]),
+        ({"mime": ["image/png"], "width": 1, "height": 1, "frames": 1}, [b"x"]),
+        ({"mime": "image/png", "width": 1, "height": 1, "frames": 1}, []),
+        ({"mime": "image/png", "width": 1, "height": 1, "frames": 1}, [b""]),
+        ({"mime": "image/png", "width": 1, "height": 1, "frames": 1}, [b"x", b"y"]),
+        ({"mime": "image/png", "width": 1, "height": 1}, [b"x"]),
+        ({"mime": "image/png", "width": 1, "height": 1, "frames": 0}, [b"x"]),
+        ({"mime": "image/png", "width": 1, "height": 1, "frames": 17}, [b"x"]),
     ],
 )
 def test_a_garbled_picture_is_refused(head: dict[str, Any], payloads: list[bytes]) -> None:

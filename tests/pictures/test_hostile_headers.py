@@ -123,7 +123,14 @@ LONG = {
     "png chunks": FILES["PNG"][:33] + samples.chunk(b"IDAT", b"") * 2_000_000,
     "gif blocks": b"GIF89a\1\0\1\0\0\0\0" + b"!\xfe" + b"\1x" * 12_000_000,
     "gif extensions": b"GIF89a\1\0\1\0\0\0\0" + b"!\xfe\0" * 8_000_000,
-    "webp chunks": FILES["WEBP"][:30] + b"JUNK\0\0\0\0" * 3_000_000,
+    "webp chunks": b"RIFF\xf0\xff\xff\x7f" + FILES["WEBP"][8:30] + b"JUNK\0\0\0\0" * 3_000_000,
+    "jpeg indexes": b"\xff\xd8"
+    + b"\xff\xe2\0\x28MPF\0MM\0*\0\0\0\x08\0\1\xb0\2\0\7\0\x0f\xff\xff\0\0\0\0".ljust(42, b"\0")
+    * 500_000,
+    "avif references": FILES["AVIF"][:32]
+    + struct.pack(">I4sII4s", 24_000_012, b"meta", 0, 24_000_000, b"iref")
+    + bytes(4)
+    + b"\0\0\0\x0edimg\0\1\xff\xff\0\2" * 1_700_000,
     "avif boxes": FILES["AVIF"][:32] + b"\0\0\0\x08free" * 3_000_000,
 }
 

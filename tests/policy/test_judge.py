@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.policy.descriptions import DescriptionInvalid, judge, with_unseen_frames
+from service.policy.descriptions import DescriptionInvalid, judge, of_frames
 from service.policy.rulesets import Ruleset, Verdict
 from tests.policy.documents import make_description, make_finding, make_ruleset
 
@@ -77,20 +77,32 @@ def test_unknown_rule() -> None:
 
 
 @pytest.mark.parametrize(
-    ("found", "outcome", "verdict"),
+    ("found", "seen", "outcome", "verdict"),
     [
-        ("", "not_assessed", "hold"),
-        ("a", "not_assessed", "hold"),
-        ("e", "redacted", "hold"),
-        ("h", "violating", "hold"),
-        ("b", "violating", "block"),
+        ("", 16, "not_assessed", "hold"),
+        ("a", 16, "not_assessed", "hold"),
+        ("e", 16, "redacted", "hold"),
+        ("h", 16, "violating", "hold"),
+        ("b", 16, "violating", "block"),
+        ("", 17, "clean", "allow"),
+        ("a", 17, "clean", "allow"),
+        ("e", 17, "redacted", "hold"),
+        ("h", 17, "violating", "hold"),
+        ("b", 17, "violating", "block"),
     ],
 )
-def test_unseen_frames(found: str, outcome: str, verdict: Verdict) -> None:
-    """An animation of which one frame was judged waits for a person, or stays blocked."""
-    judged = with_unseen_frames(judge(make_description(*found), ruleset("allow")))
+def test_frames(found: str, seen: int, outcome: str, verdict: Verdict) -> None:
+    """An animation is allowed only where each of its frames was seen and all were clean."""
+    judged = of_frames(judge(make_description(*found), ruleset("allow")), 17, seen)
     assert (judged.outcome, judged.verdict) == (outcome, verdict)
     assert judged.rules == tuple(found)
+
+
+def test_an_edited_contact_sheet_is_never_published() -> None:
+    """A ruleset that publishes the edit of clean pictures does not publish that of an animation."""
+    judged = judge(make_description(), ruleset("allow_edited"))
+    assert of_frames(judged, 1, 1) == judged
+    assert of_frames(judged, 2, 2).verdict == "hold"
 
 
 DESCRIPTIONS = st.builds(

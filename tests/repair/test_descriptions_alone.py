@@ -286,5 +286,5 @@ async def test_animation_is_held_after_a_repair(
     """A clean description alone lets through no more frames than one that came with its edit."""
     upstream.script = [INVALID, answered(CLEAN)]
     async with driving.worker(pool, where, decoders, repairing(upstream.url)):
-        (row,) = await driving.ended(owner, await driving.queued(pool, draw.animation(3)))
+        (row,) = await driving.ended(owner, await driving.queued(pool, draw.animation(17)))
     assert (row["state"], row["outcome"], row["verdict"]) == ("done", "not_assessed", "hold")
