@@ -7,6 +7,8 @@ import statistics
 import time
 from datetime import timedelta
 
+from aiohttp import web
+
 from service import limiting
 from service.pictures.pool import Decoders
 from service.store import Pool
@@ -16,16 +18,27 @@ from tests.flows import driving, processes
 from tests.flows.driving import Owner
 from tests.limits.endpoint import Endpoint
 from tests.limits.queueing import queue, until_states
-from tests.upstream import hanging
+from tests.upstream import Answer, Call, described, hanging
 
 LIMIT = 4
+
+
+def together() -> Answer:
+    """Answer as many calls as the limit allows once all of them are there, however slow we are."""
+    barrier = asyncio.Barrier(LIMIT)
+
+    async def answer(call: Call, request: web.Request) -> web.StreamResponse:
+        await barrier.wait()
+        return await described()(call, request)
+
+    return answer
 
 
 async def test_two_processes_keep_one_limit(
     pool: Pool, where: Database, owner: Owner, endpoint: Endpoint
 ) -> None:
     """With work for eight times as many, the upstream sees as many calls at once as allowed."""
-    endpoint.takes_s = 0.2
+    endpoint.answer = together()
     limit = {"upstream_max_in_flight": LIMIT}
     async with (
         processes.work(where, endpoint.url, **limit),
@@ -41,6 +54,7 @@ async def test_tasks_of_one_process_keep_the_limit(
     pool: Pool, where: Database, owner: Owner, decoders: Decoders, endpoint: Endpoint
 ) -> None:
     """With four times as many at work as may call, each upload has its turn, at one attempt."""
+    endpoint.answer = together()
     limited = configured(endpoint.url, max_in_flight=LIMIT)
     await queue(pool, 8 * LIMIT)
     async with driving.worker(pool, where, decoders, limited, concurrency=4 * LIMIT):
