@@ -24,6 +24,7 @@ from service.intake import Intake
 from service.local import server as local_server
 from service.pictures import headers
 from service.pictures.pool import Decoders
+from service.proving import Handling
 from service.settings import Settings
 from service.store import Conn, Pool, database, migrations
 from service.store.database import Database
@@ -142,7 +143,14 @@ async def work(configured: Settings) -> None:
     ):
         await decoders.start()
         try:
-            attempting = Attempting(pool, decoders, client, upstreams, public_url(configured))
+            attempting = Attempting(
+                pool,
+                decoders,
+                client,
+                upstreams,
+                public_url(configured),
+                handling=Handling(configured.proof == "enforce", configured.keep_raw),
+            )
             log.get().info("working", upstreams=[one.name for one in upstreams], pid=os.getpid())
             await Worker(pool, where, attempting, pace).run(stop_on_signals())
         finally:

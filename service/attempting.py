@@ -15,6 +15,7 @@ from service.policy import tokens
 from service.policy.descriptions import Checker
 from service.policy.rulesets import Ruleset
 from service.policy.tokens import Window
+from service.proving import ENFORCED, Handling
 from service.store import Conn, Pool, attempts, images, kept_edits, rulesets, uploads
 from service.writing import ABANDON_WAITS_S, write
 
@@ -35,9 +36,11 @@ class Attempting:
         client: EditsClient,
         upstreams: Sequence[Upstream],
         public_url: str,
+        *,
+        handling: Handling = ENFORCED,
     ) -> None:
         self._pool, self._decoders = pool, decoders
-        self._calling, self._entrance = Calling(decoders, client), Entrance(pool)
+        self._calling, self._entrance = Calling(decoders, client, handling), Entrance(pool)
         self._upstreams, self._public_url = upstreams, public_url
         self._versions: dict[tuple[str, int], Version] = {}
 

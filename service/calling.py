@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from service import log
+from service import log, proving
 from service.completing import Described
 from service.edits import AttemptFailed, Edit, Reply, Upstream
 from service.edits.client import EditsClient
@@ -19,10 +19,10 @@ from service.policy import descriptions
 from service.policy.descriptions import Checker, DescriptionInvalid, Judgement
 from service.policy.rulesets import Ruleset
 from service.policy.tokens import Size
+from service.proving import THUMBNAIL_SIDE, Handling
 from service.store import attempts, images, uploads
 from service.store.kept_edits import KeptEdit
-
-THUMBNAIL_SIDE = 256
+from service.store.proofs import Proof
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +88,32 @@ def call_of(job: Job, upstream: Upstream) -> Call:
     return Call(upstream, upstream, "edit")
 
 
+class Unfaithful(AttemptFailed):
+    """The edited picture is another one than that which was sent."""
+
+    def __init__(self, proof: Proof, reply: Reply, text: str) -> None:
+        super().__init__(
+            "unfaithful_edit", "the edit shows another picture", status=reply.status, text=text
+        )
+        self.reply = reply
+        self.proof = proof
+
+
+@dataclass(frozen=True, slots=True)
+class _Came:
+    """An edited file with the attempt that brought it, and a text that describes it."""
+
+    image: bytes
+    edit_attempt: int
+    text: str
+    reply: Reply
+
+
 class Calling:
     """Makes the calls; client and decoders are opened and closed by the composition root."""
 
-    def __init__(self, decoders: Decoders, client: EditsClient) -> None:
-        self._decoders, self._client = decoders, client
+    def __init__(self, decoders: Decoders, client: EditsClient, handling: Handling) -> None:
+        self._decoders, self._client, self._handling = decoders, client, handling
 
     async def make(self, job: Job, call: Call) -> Described:
         """
@@ -105,8 +126,8 @@ class Calling:
         if call.kind == "edit" or job.kept is None or job.edited is None:
             return await self._edit(job, call, edit)
         described, reply = await self._client.describe(edit, job.kept.faults, call.asked)
-        completion = _completion(call, reply, described.tokens)
-        return await _checked(job, job.edited, described.text, reply, completion)
+        came = _Came(job.edited.image.data, job.edited.attempt, described.text, reply)
+        return await self._checked(job, came, _completion(call, reply, described.tokens))
 
     async def _edit(self, job: Job, call: Call, edit: Edit) -> Described:
         try:
@@ -116,19 +137,71 @@ class Calling:
                 raise
             edited = await self._edited(job, failure.image, failure.reply, failure.text)
             raise Undescribed(failure, edited, ()) from failure
-        edited = await self._edited(job, answer.image, reply, answer.text)
+        came = _Came(answer.image, job.claim.attempt, answer.text, reply)
         tokens = Tokens(answer.input_tokens, answer.output_tokens, answer.cached_tokens)
-        return await _checked(job, edited, answer.text, reply, _completion(call, reply, tokens))
+        return await self._checked(job, came, _completion(call, reply, tokens))
+
+    async def _checked(self, job: Job, came: _Came, completion: attempts.Completion) -> Described:
+        """Check the text against the version's schema, then the picture by what the text says."""
+        try:
+            description, judgement = await asyncio.to_thread(_judged, came.text, job)
+        except DescriptionInvalid as error:
+            failure = _failed("invalid_description", str(error), came.reply, came.text)
+            raise Undescribed(failure, await self._brought(job, came), error.reasons) from error
+        proof, final = await self._proven(job, came, description)
+        if self._handling.enforce:
+            judgement = proving.judged(judgement, proof, job.version.ruleset)
+        raw = (await self._brought(job, came)).image if self._handling.keep_raw else None
+        return Described(
+            edited=final.image,
+            thumbnail=final.thumbnail,
+            proof=proof,
+            raw=raw,
+            edit_attempt=None if came.edit_attempt == job.claim.attempt else came.edit_attempt,
+            description=description,
+            outcome=judgement.outcome,
+            verdict=judgement.verdict,
+            severity=judgement.severity,
+            rules=judgement.rules,
+            completion=completion,
+        )
+
+    async def _proven(
+        self, job: Job, came: _Came, description: dict[str, Any]
+    ) -> tuple[Proof, Edited]:
+        """Prove the edit in the places that the description names; give the final picture."""
+        ruleset, enforce = job.version.ruleset, self._handling.enforce
+        try:
+            proof, final = await proving.prove(
+                self._decoders,
+                ruleset,
+                job.canonical.data,
+                came.image,
+                description,
+                confined=enforce and ruleset.confine,
+            )
+        except Unreadable as error:
+            raise _unreadable(error, came.reply, came.text) from error
+        if not enforce:
+            return proof, await self._brought(job, came)
+        if final is None:
+            raise Unfaithful(proof, came.reply, came.text)
+        return proof, Edited(image_of(final), _thumbnail(final), came.edit_attempt)
+
+    async def _brought(self, job: Job, came: _Came) -> Edited:
+        """Give the upstream's own picture; one that was kept was encoded before."""
+        if job.edited is not None and came.edit_attempt == job.edited.attempt:
+            return job.edited
+        return await self._edited(job, came.image, came.reply, came.text)
 
     async def _edited(
         self, job: Job, image: bytes, reply: Reply | None, text: str | None
     ) -> Edited:
+        """Decode an edited picture whose description is still to come."""
         try:
             picture = await self._decoders.canonical(image, thumbnail_side=THUMBNAIL_SIDE)
         except Unreadable as error:
-            raise _failed(
-                "no_image", f"the edited image is unreadable: {error}", reply, text
-            ) from error
+            raise _unreadable(error, reply, text) from error
         return Edited(image_of(picture), _thumbnail(picture), job.claim.attempt)
 
 
@@ -143,28 +216,6 @@ def _thumbnail(picture: Picture) -> images.Image:
     if picture.thumbnail is None:
         raise LocalFault("the decoder made no thumbnail")
     return image_of(replace(picture, data=picture.thumbnail, mime="image/webp"))
-
-
-async def _checked(
-    job: Job, edited: Edited, text: str, reply: Reply, completion: attempts.Completion
-) -> Described:
-    """Check the text against the version's schema, and judge by what it says."""
-    try:
-        description, judgement = await asyncio.to_thread(_judged, text, job)
-    except DescriptionInvalid as error:
-        failure = _failed("invalid_description", str(error), reply, text)
-        raise Undescribed(failure, edited, error.reasons) from error
-    return Described(
-        edited=edited.image,
-        thumbnail=edited.thumbnail,
-        edit_attempt=None if edited.attempt == job.claim.attempt else edited.attempt,
-        description=description,
-        outcome=judgement.outcome,
-        verdict=judgement.verdict,
-        severity=judgement.severity,
-        rules=judgement.rules,
-        completion=completion,
-    )
 
 
 def _judged(text: str, job: Job) -> tuple[dict[str, Any], Judgement]:
@@ -206,6 +257,10 @@ def _completion(call: Call, reply: Reply, tokens: Tokens) -> attempts.Completion
         cached_tokens=tokens.cached,
         request_id=request_id(reply),
     )
+
+
+def _unreadable(error: Unreadable, reply: Reply | None, text: str | None) -> AttemptFailed:
+    return _failed("no_image", f"the edited image is unreadable: {error}", reply, text)
 
 
 def _failed(outcome: str, message: str, reply: Reply | None, text: str | None) -> AttemptFailed:

@@ -10,9 +10,10 @@ from typing import Any
 
 from service import callbacks, ids
 from service.errors import LeaseLost
-from service.store import Conn, attempts, images, kept_edits, records, uploads
+from service.store import Conn, attempts, images, kept_edits, proofs, records, uploads
 from service.store import callbacks as outbox
 from service.store.kept_edits import KeptEdit
+from service.store.proofs import Proof
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +21,8 @@ class Described:
     """
     Everything that one successful attempt brought.
 
-    ``edit_attempt`` brought the picture, where that was an earlier one.
+    ``edited`` is the final picture, ``raw`` the upstream's own where it is kept; ``edit_attempt``
+    brought it, where that was an earlier one.
     """
 
     edited: images.Image
@@ -31,6 +33,8 @@ class Described:
     severity: int
     rules: tuple[str, ...]
     completion: attempts.Completion
+    proof: Proof
+    raw: images.Image | None = None
     edit_attempt: int | None = None
 
 
@@ -60,6 +64,8 @@ async def succeed(conn: Conn, claim: uploads.Claim, done: Described, public_url:
         await _finish(conn, claim, "done", done.outcome, done.verdict)
         await images.add(conn, done.edited)
         await images.add(conn, done.thumbnail)
+        if done.raw is not None:
+            await images.add(conn, done.raw)
         await records.add(
             conn,
             claim.id,
@@ -71,7 +77,9 @@ async def succeed(conn: Conn, claim: uploads.Claim, done: Described, public_url:
             severity=done.severity,
             rules=list(done.rules),
             edit_attempt=done.edit_attempt,
+            raw_sha256=done.raw.sha256 if done.raw else None,
         )
+        await proofs.add(conn, claim.id, claim.attempt, done.proof)
         await _complete(conn, claim, done.completion)
         ended = _ended(claim, "done", done.outcome, done.verdict, done.severity, done.rules)
         await _tell(conn, ended, public_url)
@@ -83,6 +91,7 @@ async def fail(
     outcome: str,
     completion: attempts.Completion | None,
     public_url: str,
+    proof: Proof | None = None,
 ) -> None:
     """
     End the upload with a typed failure, held for a person; ``completion`` None if no call was made.
@@ -95,6 +104,8 @@ async def fail(
         await attempts.close_lost(conn, claim.id, claim.attempt)
         if completion is not None:
             await _complete(conn, claim, completion)
+        if proof is not None:
+            await proofs.add(conn, claim.id, claim.attempt, proof)
         await _tell(conn, _ended(claim, "failed", outcome, "hold", 0, ()), public_url)
 
 

@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from service import completing, limiting, log
-from service.calling import Call, Job, Undescribed
+from service.calling import Call, Job, Undescribed, Unfaithful
 from service.completing import Kept
 from service.edits import AttemptFailed, Upstream, outcomes
 from service.edits.replies import request_id
 from service.store import Conn, attempts, uploads
+from service.store.proofs import Proof
 
 UNDESCRIBED = ("no_description", "invalid_description")
 # A description that its own route or model does not serve says nothing against the upstream.
@@ -41,7 +42,8 @@ async def conclude(conn: Conn, failed: Failed, public_url: str) -> None:
     completion = _completion(failed)
     ends_as = await _ends_as(conn, failed, unserved=unserved)
     if ends_as is not None:
-        await fail(conn, claim, ends_as, completion, public_url)
+        proof = failed.failure.proof if isinstance(failed.failure, Unfaithful) else None
+        await fail(conn, claim, ends_as, completion, public_url, proof)
         return
     rule = outcomes.TABLE[outcome]
     await completing.release(
@@ -61,9 +63,10 @@ async def fail(
     outcome: str,
     completion: attempts.Completion | None,
     public_url: str,
+    proof: Proof | None = None,
 ) -> None:
     """End the upload with a typed failure; see ``completing.fail``."""
-    await completing.fail(conn, claim, outcome, completion, public_url)
+    await completing.fail(conn, claim, outcome, completion, public_url, proof)
     log.get().info("upload_failed", outcome=outcome, verdict="hold")
 
 

@@ -56,6 +56,14 @@ class Settings(BaseModel):
     decoders: int = Field(2, ge=1, le=64, description="decoding processes per worker process")
     lease_s: float = Field(30.0, ge=2, le=60, description="lease of an upload being worked on")
     grace_s: float = Field(20.0, ge=0, le=600, description="time to finish work after SIGTERM")
+    proof: Literal["measure", "enforce"] = Field(
+        "measure",
+        description="what follows from the proof of an edit: nothing yet (measure), or confinement,"
+        " enforced redactions and unfaithful_edit (enforce)",
+    )
+    keep_raw: bool = Field(
+        False, description="keep each edit as the upstream gave it, beside the final picture"
+    )
     local_processes: int = Field(
         2, ge=1, le=64, description="detector processes of the local edits endpoint"
     )

@@ -2,17 +2,21 @@
 
 import asyncio
 import base64
+import io
 import json
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from aiohttp import web
+from PIL import Image
 
 from service import forms
 from tests import draw
 
 EDITED = draw.png(64, 48, "black")
+_MARK = re.compile(r"sent-times-(\d+)-as-(\w+)\.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +172,36 @@ def _part(image: str) -> dict[str, Any]:
     return {"inlineData": {"mimeType": "image/png", "data": image}}
 
 
+def sent(times: int = 1, kind: str = "SENT") -> str:
+    """
+    Stand in any answer for the base64 of the picture that was sent, whichever that will be.
+
+    It is enlarged so many times and encoded in this format; left alone, its very bytes come back.
+    """
+    return f"sent-times-{times}-as-{kind}."
+
+
+SENT = sent()
+
+
+def made_of(picture: bytes, times: int = 1, kind: str = "SENT") -> bytes:
+    """Make what ``sent`` stands for of the picture that was sent."""
+    if (times, kind) == (1, "SENT"):
+        return picture
+    image = Image.open(io.BytesIO(picture)).convert("RGB")
+    size = (image.width * times, image.height * times)
+    return draw.encoded(image.resize(size), "PNG" if kind == "SENT" else kind)
+
+
+def filled(body: Any, call: Call) -> str:
+    """Encode a body as JSON, with pictures made of the one that was sent where they belong."""
+
+    def encoded(mark: re.Match[str]) -> str:
+        return base64_of(made_of(call.image, int(mark[1]), mark[2]))
+
+    return _MARK.sub(encoded, json.dumps(body))
+
+
 def answered(said: str | None, *images: str, **more: Any) -> Answer:
     """
     Answer with this text and these images, in the dialect that was asked.
@@ -177,14 +211,15 @@ def answered(said: str | None, *images: str, **more: Any) -> Answer:
 
     async def answer(call: Call, request: web.Request) -> web.StreamResponse:
         body = shaped(dialect_of(request), said, *(() if call.alone else images))
-        return web.json_response(body | more)
+        return web.json_response(text=filled(body | more, call))
 
     return answer
 
 
-def described(image: bytes = EDITED, **changes: Any) -> Answer:
-    """Answer like a model that did its work, in the dialect that was asked."""
-    return answered(json.dumps(description(**changes)), base64_of(image))
+def described(image: bytes | str = SENT, **changes: Any) -> Answer:
+    """Answer in the dialect that was asked with the picture that was sent, unless with another."""
+    shown = image if isinstance(image, str) else base64_of(image)
+    return answered(json.dumps(description(**changes)), shown)
 
 
 def items(*data: dict[str, Any], **more: Any) -> Answer:
@@ -195,8 +230,8 @@ def items(*data: dict[str, Any], **more: Any) -> Answer:
 def document(body: Any, status: int = 200, headers: dict[str, str] | None = None) -> Answer:
     """Answer with a JSON document."""
 
-    async def answer(_: Call, __: web.Request) -> web.StreamResponse:
-        return web.json_response(body, status=status, headers=headers)
+    async def answer(call: Call, _: web.Request) -> web.StreamResponse:
+        return web.json_response(text=filled(body, call), status=status, headers=headers)
 
     return answer
 
@@ -220,7 +255,7 @@ def echo(said: Callable[[str], str] = str) -> Answer:
     """Answer with the prompt as the text, or with what is made of it, as some gateways do."""
 
     async def answer(call: Call, request: web.Request) -> web.StreamResponse:
-        return await answered(said(call.prompt), base64_of(EDITED))(call, request)
+        return await answered(said(call.prompt), SENT)(call, request)
 
     return answer
 

@@ -69,6 +69,9 @@ TABLE: Mapping[str, Consequence] = {
         tries=2,
         ends_as="invalid_description",
     ),
+    "unfaithful_edit": Consequence(
+        "end", True, True, "well", "the edited image shows another picture than the one sent"
+    ),
     "rate_limited": Consequence("retry", True, False, "slow", "429"),
     "upstream_error": Consequence("retry", True, False, "failing", "408, 409, 425 or 5xx"),
     "rejected": Consequence("retry", True, False, "well", "any other 4xx, or a redirect", tries=2),

@@ -5,6 +5,8 @@ Pillow runs here, so only the limited child and the tests import this module.
 
 import io
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from PIL import Image, UnidentifiedImageError
@@ -14,7 +16,7 @@ from service.pictures import frames, sheets
 from service.pictures.headers import Header, check_limits, read
 from service.pictures.wire import MAX_SIDE, Picture
 
-__all__ = ["OutOfMemory", "Picture", "canonical"]
+__all__ = ["OutOfMemory", "Picture", "canonical", "decoded", "encoded", "refusals"]
 
 MAX_PNG = 7_000_000  # a PNG is kept below this
 _JPEG_QUALITY = 95
@@ -62,14 +64,19 @@ def canonical(data: bytes, *, thumbnail_side: int | None = None) -> Picture:
         Unreadable: It is no such file, it is damaged or cut off, or exceeds a limit.
         OutOfMemory: It needs more memory than this process may have.
     """
+    with refusals():
+        image, header, shown = decoded(data)
+        return encoded(image, shown, lossless=header.lossless, thumbnail_side=thumbnail_side)
+
+
+@contextmanager
+def refusals() -> Iterator[None]:
+    """Turn whatever a file provokes into Unreadable or OutOfMemory."""
     try:
         with warnings.catch_warnings():
             # Pillow warns of oddities that viewers pass over; what it cannot decode it raises.
             warnings.simplefilter("ignore")
-            header = read(data)
-            check_limits(header, frames.LIMITS)
-            image, shown = _decode(data, header)
-            return _encode(image, header, shown, thumbnail_side)
+            yield
     except InputRefused as refused:
         raise Unreadable(str(refused)) from refused
     except UnidentifiedImageError as error:
@@ -81,20 +88,26 @@ def canonical(data: bytes, *, thumbnail_side: int | None = None) -> Picture:
         raise Unreadable(f"{type(error).__name__}: {error}"[:200]) from error
 
 
-def _decode(data: bytes, header: Header) -> tuple[Image.Image, int]:
-    """Give the pixels, at most ``MAX_SIDE`` a side, and how many frames they show."""
+def decoded(data: bytes) -> tuple[Image.Image, Header, int]:
+    """Give the pixels, at most ``MAX_SIDE`` a side, the header, and how many frames they show."""
+    header = read(data)
+    check_limits(header, frames.LIMITS)
     found = frames.of(data, header, MAX_SIDE)
     if found.count > 1:
-        return sheets.sheet(found)
+        image, shown = sheets.sheet(found)
+        return image, header, shown
     render = next(found.renders)
-    return sheets.fitted(render(), (MAX_SIDE, MAX_SIDE)), 1
+    return sheets.fitted(render(), (MAX_SIDE, MAX_SIDE)), header, 1
 
 
-def _encode(image: Image.Image, header: Header, shown: int, thumbnail_side: int | None) -> Picture:
+def encoded(
+    image: Image.Image, shown: int, *, lossless: bool, thumbnail_side: int | None
+) -> Picture:
+    """Encode pixels as ``canonical`` says; ``lossless``: the file that they are from was."""
     # Encoders write what they find in a file's own image: comments, profiles, resolutions.
     image = image.copy()
     image.info.clear()
-    data, mime = (_png(image) if header.lossless else None), "image/png"
+    data, mime = (_png(image) if lossless else None), "image/png"
     if data is None:
         data, mime = _jpeg(image), "image/jpeg"
     thumbnail = None if thumbnail_side is None else _thumbnail(image, thumbnail_side)

@@ -5,17 +5,22 @@ It speaks ``service.pictures.wire`` on stdin and stdout, and limits itself befor
 
 import ctypes
 import io
+import json
 import os
 import resource
 import signal
 import sys
-from typing import BinaryIO
+from typing import Any, BinaryIO, TypeAlias
 
 from PIL import AvifImagePlugin, Image
 
 from service.errors import Unreadable
 from service.pictures import wire
 from service.pictures.canonical import OutOfMemory, canonical
+from service.pictures.finishing import finish
+from service.proof import Region
+
+Answer: TypeAlias = tuple[dict[str, object], list[bytes]]
 
 MEMORY_BYTES = 1 << 30
 CPU_S = 10
@@ -43,7 +48,7 @@ def serve(requests: BinaryIO, answers: BinaryIO) -> None:
         payloads = [requests.read(length) for length in lengths]
         allow_cpu(CPU_S)
         try:
-            picture = canonical(payloads[0], thumbnail_side=head["thumbnail_side"])
+            answer = _finished(head, payloads) if "confined" in head else _canonical(head, payloads)
         except OutOfMemory as error:
             # What is left of the memory may be in pieces, so the next picture needs a new process.
             _say(answers, {"out_of_memory": str(error)})
@@ -51,9 +56,41 @@ def serve(requests: BinaryIO, answers: BinaryIO) -> None:
         except Unreadable as error:
             _say(answers, {"unreadable": str(error)})
             continue
-        files = [file for file in (picture.data, picture.thumbnail) if file is not None]
-        facts = {"mime": picture.mime, "width": picture.width, "height": picture.height}
-        _say(answers, {**facts, "frames": picture.frames}, files)
+        _say(answers, *answer)
+
+
+def _canonical(head: dict[str, Any], payloads: list[bytes]) -> Answer:
+    picture = canonical(payloads[0], thumbnail_side=head["thumbnail_side"])
+    return _fields(picture), _files(picture)
+
+
+def _finished(head: dict[str, Any], payloads: list[bytes]) -> Answer:
+    original, edited, listed = payloads
+    regions = [Region(box and tuple(box), edit, rule) for box, edit, rule in json.loads(listed)]
+    done = finish(
+        original,
+        edited,
+        regions,
+        confined=head["confined"],
+        thumbnail_side=head["thumbnail_side"],
+    )
+    proof = [json.dumps(done.facts).encode(), done.heat or b""]
+    if done.picture is None:
+        return {}, proof
+    return _fields(done.picture), [*proof, *_files(done.picture)]
+
+
+def _fields(picture: wire.Picture) -> dict[str, object]:
+    return {
+        "mime": picture.mime,
+        "width": picture.width,
+        "height": picture.height,
+        "frames": picture.frames,
+    }
+
+
+def _files(picture: wire.Picture) -> list[bytes]:
+    return [file for file in (picture.data, picture.thumbnail) if file is not None]
 
 
 def give_up_rights() -> None:
@@ -92,6 +129,7 @@ def _warm_up() -> None:
         file = io.BytesIO()
         Image.new("RGB", (16, 16)).save(file, name)
         canonical(file.getvalue(), thumbnail_side=8)
+        finish(file.getvalue(), file.getvalue(), [], confined=True, thumbnail_side=8)
 
 
 def _say(answers: BinaryIO, head: dict[str, object], payloads: list[bytes] | None = None) -> None:

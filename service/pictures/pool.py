@@ -1,13 +1,15 @@
 """The pool of decode children: pictures queue for a free child, and no file can hurt the parent."""
 
 import asyncio
+from collections.abc import Sequence
 
 from service import log
 from service.errors import LocalFault, Unreadable
+from service.pictures import wire
 from service.pictures.process import DecoderProcess, Died
-from service.pictures.wire import MAX_PAYLOAD, Picture
+from service.pictures.wire import MAX_PAYLOAD, Answer, Asked, Finished, Picture
 
-__all__ = ["Decoders", "Picture"]
+__all__ = ["Decoders", "Finished", "Picture"]
 
 DEADLINE_S = 30.0
 
@@ -66,14 +68,44 @@ class Decoders:
             Unreadable: The file cannot be decoded, or two children died of it.
             LocalFault: The pool is stopped, no child could be started, or two were killed.
         """
-        if len(data) > MAX_PAYLOAD:
-            raise Unreadable(f"the file has {len(data)} bytes; {MAX_PAYLOAD} are allowed")
+        return await self._answer(wire.ask_canonical(data, thumbnail_side))
+
+    async def finish(
+        self,
+        original: bytes,
+        edited: bytes,
+        regions: Sequence[tuple[Sequence[int] | None, str, str]],
+        *,
+        confined: bool,
+        thumbnail_side: int,
+    ) -> Finished:
+        """
+        Prove an edit and make its final picture; ``service.pictures.finishing`` says how.
+
+        Args:
+            original: The canonical picture's file.
+            edited: The file that the upstream gave.
+            regions: box_2d, the rule's edit and its id, of each finding.
+
+        Raises:
+            Unreadable: The edited file cannot be decoded, or two children died of it.
+            LocalFault: As ``canonical``.
+        """
+        asked = wire.ask_finished(
+            original, edited, regions, confined=confined, thumbnail_side=thumbnail_side
+        )
+        return await self._answer(asked)
+
+    async def _answer(self, asked: Asked[Answer]) -> Answer:
+        size = sum(map(len, asked.payloads))
+        if max(map(len, asked.payloads)) > MAX_PAYLOAD:
+            raise Unreadable(f"the file has {size} bytes; {MAX_PAYLOAD} are allowed")
         deaths: set[bool] = set()
         while True:
             try:
-                return await self._once(data, thumbnail_side)
+                return await self._once(asked)
             except Died as death:
-                _log.warning("decoder_died", reason=str(death), picture_bytes=len(data))
+                _log.warning("decoder_died", reason=str(death), picture_bytes=size)
                 if not self._running:
                     raise LocalFault("the decoders were stopped") from death
                 if death.by_picture not in deaths:
@@ -83,11 +115,11 @@ class Decoders:
                 else:
                     raise LocalFault(f"two decoders ended from outside; {death}") from death
 
-    async def _once(self, data: bytes, thumbnail_side: int | None) -> Picture:
+    async def _once(self, asked: Asked[Answer]) -> Answer:
         child = await self._take()
         try:
             async with asyncio.timeout(self._deadline_s):
-                picture = await child.canonical(data, thumbnail_side)
+                answer = await child.ask(asked)
         except Unreadable:
             self._slots.put_nowait(child)
             raise
@@ -99,7 +131,7 @@ class Decoders:
                 raise Died(f"no answer after {self._deadline_s} s", by_picture=False) from error
             raise
         self._slots.put_nowait(child)
-        return picture
+        return answer
 
     async def _warm(self) -> None:
         self._slots.put_nowait(await self._take())

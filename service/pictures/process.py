@@ -5,18 +5,20 @@ import contextlib
 import os
 import signal
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from service.errors import LocalFault, Unreadable
 from service.pictures import wire
-from service.pictures.wire import Garbled, Picture
+from service.pictures.wire import Answer, Asked, Garbled
 
 START_TIMEOUT_S = 30.0
 END_TIMEOUT_S = 5.0
 _ROOT = str(Path(__file__).resolve().parents[2])  # where the child finds this package
 _BUFFER = 1 << 20  # bytes; a pipe hands over 64 kB at a time
 _BY_SOMEBODY = frozenset({signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
+_OWN_VARIABLES = {"OPENBLAS_NUM_THREADS": "1"}  # each of its threads would reserve memory
 _KEPT_VARIABLES = ("LD_LIBRARY_PATH", "PYTHONHOME")  # some interpreters do not start without
 
 
@@ -55,7 +57,7 @@ class DecoderProcess:
                 *(sys.executable, "-P", "-s", "-m", "service.pictures.child"),
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
-                env={**environment, "PYTHONPATH": _ROOT},
+                env={**environment, **_OWN_VARIABLES, "PYTHONPATH": _ROOT},
                 start_new_session=True,
                 limit=_BUFFER,
             )
@@ -85,9 +87,9 @@ class DecoderProcess:
         """Whether it can take another picture."""
         return self._process.returncode is None and self._asked < wire.PICTURES_PER_CHILD
 
-    async def canonical(self, data: bytes, thumbnail_side: int | None) -> Picture:
+    async def ask(self, asked: Asked[Answer]) -> Answer:
         """
-        Have one file decoded; after anything but an answer or Unreadable the child must be ended.
+        Ask for one thing; after anything but an answer or Unreadable the child must be ended.
 
         Raises:
             Unreadable: The file cannot be decoded.
@@ -95,12 +97,12 @@ class DecoderProcess:
         """
         self._asked += 1
         try:
-            head, payloads = await self._exchange(data, thumbnail_side)
+            head, payloads = await self._exchange(asked.head, asked.payloads)
             if isinstance(head.get("unreadable"), str):
                 raise Unreadable(head["unreadable"][:200])
             if "out_of_memory" in head:
                 raise Died("it ran out of its memory", by_picture=True)
-            return wire.picture(head, payloads, thumbnail=thumbnail_side is not None)
+            return asked.read(head, payloads)
         except Garbled as error:
             raise Died(f"it answered {error}", by_picture=True) from error
         except (asyncio.IncompleteReadError, OSError) as error:
@@ -111,11 +113,11 @@ class DecoderProcess:
             raise self._death() from error
 
     async def _exchange(
-        self, data: bytes, thumbnail_side: int | None
+        self, head: dict[str, object], payloads: Sequence[bytes]
     ) -> tuple[dict[str, Any], list[bytes]]:
         requests, _ = self._pipes()
-        requests.write(wire.frame({"thumbnail_side": thumbnail_side}, [data]))
-        requests.write(data)
+        requests.write(wire.frame(head, payloads))
+        requests.writelines(payloads)
         await requests.drain()
         return await self._receive()
 

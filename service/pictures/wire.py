@@ -2,17 +2,24 @@
 What the decode child and its parent say to each other, and the picture they hand over.
 
 A message is a big-endian 32-bit length, that many bytes of JSON, then the payloads whose lengths
-the JSON lists under ``payloads``.  The child says ``{"ready": true}`` once, then answers each
-request ``{"thumbnail_side": int | null}`` (payload: the received file) with one of
-``{"mime": str, "width": int, "height": int, "frames": int}`` (payloads: the picture and, if asked,
-its thumbnail),
-``{"unreadable": str}`` or ``{"out_of_memory": str}``, after which it exits.
+the JSON lists under ``payloads``.  The child says ``{"ready": true}`` once, then answers requests:
+
+- ``{"thumbnail_side": int | null}`` (payload: the received file) with
+  ``{"mime": str, "width": int, "height": int, "frames": int}`` (payloads: the picture and, if
+  asked, its thumbnail);
+- ``{"thumbnail_side": int, "confined": bool}`` (payloads: the canonical picture, the edited file,
+  the regions as JSON) with the fields above or none (payloads: the facts of the proof as JSON, the
+  heat map or nothing, then the final picture and its thumbnail if there is one);
+- any of them with ``{"unreadable": str}``, or ``{"out_of_memory": str}``, after which it exits.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, Generic, TypeVar
+
+Answer = TypeVar("Answer")
 
 PICTURES_PER_CHILD = 200
 MAX_HEAD = 4_096
@@ -21,6 +28,10 @@ LENGTH_BYTES = 4
 MAX_SIDE = 4_096  # pixels of a canonical picture
 SHEET_FRAMES = 16  # most frames that a canonical picture shows
 
+VERDICTS = ("proven", "changed_outside", "not_redacted", "other_picture")
+MAX_PAYLOADS = 4
+
+_MAX_FACTS = 1_000_000
 _FIELDS = ("mime", "width", "height", "frames")
 _MIMES = ("image/png", "image/jpeg")
 
@@ -44,6 +55,53 @@ class Picture:
     thumbnail: bytes | None
 
 
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """
+    A proof and, unless the edit shows another picture, the final one.
+
+    ``facts`` has the proof's ``verdict`` (one of ``VERDICTS``), its numbers, and those of each of
+    the ``regions``; ``heat`` is a grey PNG of at most 64 x 64 px.
+    """
+
+    facts: dict[str, Any]
+    heat: bytes | None
+    picture: Picture | None
+
+    @property
+    def verdict(self) -> str:
+        """The worst that holds of the edit."""
+        return str(self.facts["verdict"])
+
+
+@dataclass(frozen=True, slots=True)
+class Asked(Generic[Answer]):
+    """A request, and how its answer is checked and read; ``read`` raises Garbled."""
+
+    head: dict[str, object]
+    payloads: tuple[bytes, ...]
+    read: Callable[[dict[str, Any], list[bytes]], Answer]
+
+
+def ask_canonical(data: bytes, thumbnail_side: int | None) -> Asked[Picture]:
+    """Ask for the canonical picture of a received file."""
+    read = partial(picture, thumbnail=thumbnail_side is not None)
+    return Asked({"thumbnail_side": thumbnail_side}, (data,), read)
+
+
+def ask_finished(
+    original: bytes,
+    edited: bytes,
+    regions: Sequence[tuple[Sequence[int] | None, str, str]],
+    *,
+    confined: bool,
+    thumbnail_side: int,
+) -> Asked[Finished]:
+    """Ask for proof and final picture; ``regions`` are box_2d, edit and rule of each finding."""
+    head: dict[str, object] = {"thumbnail_side": thumbnail_side, "confined": confined}
+    return Asked(head, (original, edited, json.dumps(regions).encode()), finished)
+
+
 def frame(head: dict[str, object], payloads: Sequence[bytes] = ()) -> bytes:
     """Give the begin of a message; the payloads themselves follow it on the wire."""
     document = json.dumps({**head, "payloads": [len(payload) for payload in payloads]}).encode()
@@ -63,14 +121,14 @@ def read_head(document: bytes) -> tuple[dict[str, Any], list[int]]:
     Give a message's fields and the lengths of its payloads, bytes.
 
     Raises:
-        Garbled: It is no JSON object with at most two payloads of ``MAX_PAYLOAD`` bytes.
+        Garbled: It is no JSON object, or has too many or too long payloads.
     """
     try:
         head = json.loads(document)
     except (ValueError, RecursionError) as error:
         raise Garbled("the head is no JSON") from error
     lengths = head.pop("payloads", None) if isinstance(head, dict) else None
-    if not isinstance(lengths, list) or len(lengths) > 2:
+    if not isinstance(lengths, list) or len(lengths) > MAX_PAYLOADS:
         raise Garbled("the head lists no payloads or too many")
     if any(type(length) is not int or not 0 <= length <= MAX_PAYLOAD for length in lengths):
         raise Garbled(f"payloads of {lengths} bytes, not at most {MAX_PAYLOAD}")
@@ -94,3 +152,24 @@ def picture(head: dict[str, Any], payloads: list[bytes], *, thumbnail: bool) -> 
     if len(payloads) != 1 + thumbnail or not all(payloads):
         raise Garbled(f"{len(payloads)} payloads of {[len(payload) for payload in payloads]} bytes")
     return Picture(payloads[0], mime, width, height, frames, payloads[1] if thumbnail else None)
+
+
+def finished(head: dict[str, Any], payloads: list[bytes]) -> Finished:
+    """
+    Check an answer that should be a proof with its final picture.
+
+    Raises:
+        Garbled: It is not what a child says that was not taken over.
+    """
+    if len(payloads) not in (2, MAX_PAYLOADS) or len(payloads[0]) > _MAX_FACTS:
+        raise Garbled(f"{len(payloads)} payloads instead of a proof")
+    try:
+        facts = json.loads(payloads[0])
+    except (ValueError, RecursionError) as error:
+        raise Garbled("the facts are no JSON") from error
+    if not isinstance(facts, dict) or facts.get("verdict") not in VERDICTS:
+        raise Garbled("the facts have no verdict")
+    final = picture(head, payloads[2:], thumbnail=True) if len(payloads) == MAX_PAYLOADS else None
+    if (final is None) != (facts["verdict"] == "other_picture"):
+        raise Garbled("a final picture of another picture, or none of this one")
+    return Finished(facts, payloads[1] or None, final)

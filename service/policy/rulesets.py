@@ -85,7 +85,9 @@ class Ruleset(_Strict):
     What one kind of picture is judged by.  ``on_clean`` is the verdict without findings.
 
     ``model``: only upstreams with this model are asked.  ``fallback_after_refusal``: where one
-    refused, another may be asked.  Both are about the call and no part of the prompt.
+    refused, another may be asked.  ``confine``: the edit's pixels are taken inside the findings'
+    boxes only; where it is false, more changed tiles outside than the share
+    ``max_changed_outside`` hold the picture.  None of these is part of the prompt.
     """
 
     name: RulesetName
@@ -96,6 +98,10 @@ class Ruleset(_Strict):
     # Left out of the content at their defaults, so that older content keeps its digest.
     model: ModelName | None = Field(None, exclude_if=operator.not_)
     fallback_after_refusal: bool = Field(False, exclude_if=operator.not_)
+    confine: bool = Field(True, exclude_if=operator.truth)
+    max_changed_outside: float | None = Field(
+        None, ge=0, le=1, allow_inf_nan=False, exclude_if=lambda share: share is None
+    )
     rules: list[Rule] = Field(min_length=1, max_length=100)
 
     @field_validator("rules")
@@ -218,12 +224,17 @@ _SHAPES: Final = {
     _DETECTOR: "1 to 40 lower-case letters and '_', a letter first",
     _MODEL: "1 to 200 letters, digits and '.', '_', ':', '/', '@', '-', a letter or digit first",
 }
+_SHARE = "{name} is {value}; a number from 0 to 1 is needed here."
 _SENTENCES: Final = {
     "missing": "{name} is missing.",
     "extra_forbidden": "{name} is an unknown key; allowed are {keys}.",
     "literal_error": "{name} is {value}; allowed are {expected}.",
     "string_type": "{name} is {value}; text is needed here.",
     "bool_type": "{name} is {value}; allowed are true and false.",
+    "float_type": _SHARE,
+    "finite_number": _SHARE,
+    "greater_than_equal": _SHARE,
+    "less_than_equal": _SHARE,
     "list_type": "{name} is {value}; a list is needed here.",
     "model_type": "{name} is {value}; a mapping is needed here.",
     "string_pattern_mismatch": "{name} is {value}; allowed are {shape}.",

@@ -18,8 +18,8 @@ from service.store.uploads import VIEW
 
 _ADD = """
     INSERT INTO records (upload_id, attempt, edited_sha256, thumbnail_sha256, description,
-                         outcome, severity, rules, edit_attempt)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+                         outcome, severity, rules, edit_attempt, raw_sha256)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 """
 # Every filter is one condition with one parameter; `{}` is its place.
 _WHERE = {
@@ -97,11 +97,13 @@ async def add(
     severity: int,
     rules: list[str],
     edit_attempt: int | None,
+    raw_sha256: bytes | None,
 ) -> None:
     """
     Write the record of the attempt that succeeded; severity and rules are its columns.
 
-    ``edit_attempt`` brought the edited image, where an earlier attempt than this one did.
+    ``edit_attempt`` brought the edited image, where an earlier attempt than this one did;
+    ``raw_sha256`` names the image as the upstream gave it, where that is kept.
     """
     await conn.execute(
         _ADD,
@@ -114,6 +116,7 @@ async def add(
         severity,
         rules,
         edit_attempt,
+        raw_sha256,
     )
 
 

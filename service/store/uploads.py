@@ -86,7 +86,9 @@ _FINISH = """
 VIEW = """
     SELECT u.id, u.platform, u.external_id, u.state, u.waiting_for, u.reused_from, u.outcome,
            u.verdict, u.ruleset, u.version, u.received_at, u.finished_at, u.metadata,
-           u.canonical_sha256, r.edited_sha256, r.thumbnail_sha256, r.description,
+           u.canonical_sha256, r.edited_sha256, r.thumbnail_sha256, r.raw_sha256, p.heat_sha256,
+           r.description,
+           p.facts || jsonb_build_object('confined', p.confined) AS proof,
            (SELECT coalesce(jsonb_agg(jsonb_build_object(
                        'attempt', a.attempt, 'kind', a.kind,
                        'upstream', a.upstream, 'model', a.model,
@@ -97,6 +99,7 @@ VIEW = """
                    ORDER BY a.attempt), '[]')
               FROM attempts AS a WHERE a.upload_id = u.id) AS attempts
       FROM uploads AS u LEFT JOIN records AS r ON r.upload_id = u.id
+      LEFT JOIN proofs AS p ON p.upload_id = u.id AND p.attempt = u.attempt
 """
 _GET = VIEW + "WHERE u.id = $1 AND ($2::text IS NULL OR u.platform = $2)"
 _FINISHED_OF = """

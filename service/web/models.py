@@ -18,11 +18,61 @@ class RulesetReference(BaseModel):
 
 
 class ImageLinks(BaseModel):
-    """Where an upload's pictures are; null until there is one."""
+    """
+    Where an upload's pictures are; null until there is one.
+
+    ``raw`` is the edit as the upstream gave it, where that is kept; ``heat`` a map of what changed.
+    """
 
     original: str | None
     edited: str | None
     thumbnail: str | None
+    raw: str | None
+    heat: str | None
+
+
+class RegionProofView(BaseModel):
+    """
+    What is left of one place that a rule wants edited.
+
+    ``left``: for each octave of detail, coarse to fine, the share of the places with structure that
+    still show it, null where there was too little; ``moved``: the same where it fits best mirrored
+    or shifted.
+    """
+
+    rule: str
+    box_2d: tuple[int, int, int, int] | None
+    edit: str
+    verdict: Literal["proven", "not_redacted"]
+    left: list[float | None] | None = None
+    moved: float | None = None
+
+
+class OutsideView(BaseModel):
+    """Tiles outside the regions, and those changed beyond what coding and resampling explain."""
+
+    tiles: int
+    changed: int
+
+
+class ProofView(BaseModel):
+    """
+    What the edit did to the picture, measured.
+
+    ``confined``: the edited picture shown takes the upstream's pixels inside the regions only, and
+    has the rule's own edit where a region was ``not_redacted``.  ``agreement`` is the confidence
+    that both show one picture, 0 to 1; ``size`` the upstream's height and width; ``stretch`` its
+    aspect ratio by the original's; ``pdq_distance`` the bits that differ, of 256.
+    """
+
+    verdict: Literal["proven", "changed_outside", "not_redacted", "other_picture"]
+    confined: bool
+    agreement: float
+    size: tuple[int, int]
+    stretch: float
+    pdq_distance: int
+    outside: OutsideView | None
+    regions: list[RegionProofView]
 
 
 class AttemptView(BaseModel):
@@ -59,6 +109,7 @@ class UploadView(BaseModel):
     ruleset: RulesetReference
     description: dict[str, Any] | None
     images: ImageLinks
+    proof: ProofView | None
     attempts: list[AttemptView]
     metadata: dict[str, Any]
     received_at: datetime
@@ -87,6 +138,8 @@ def of_row(row: Row) -> UploadView:
                 original=link("original", "canonical_sha256"),
                 edited=link("edited", "edited_sha256"),
                 thumbnail=link("thumbnail", "thumbnail_sha256"),
+                raw=link("raw", "raw_sha256"),
+                heat=link("heat", "heat_sha256"),
             ),
         }
     )
@@ -106,7 +159,8 @@ def of_accepted(accepted: Accepted) -> UploadView:
         verdict="hold",
         ruleset=RulesetReference(name=upload.ruleset, version=upload.version),
         description=None,
-        images=ImageLinks(original=None, edited=None, thumbnail=None),
+        images=ImageLinks(original=None, edited=None, thumbnail=None, raw=None, heat=None),
+        proof=None,
         attempts=[],
         metadata=dict(upload.metadata),
         received_at=accepted.received_at,

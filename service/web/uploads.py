@@ -34,7 +34,7 @@ class UploadPath(BaseModel):
 class ImagePath(UploadPath):
     """One of an upload's pictures."""
 
-    name: Literal["original", "edited", "thumbnail"]
+    name: Literal["original", "edited", "thumbnail", "raw", "heat"]
 
 
 def add_to(api: Api) -> None:
@@ -133,8 +133,9 @@ async def read_image(request: web.Request, *, path: ImagePath) -> web.Response:
         sha256: bytes | None = row[f"{column}_sha256"] if row else None
         if sha256 is None:
             raise InputRefused("not_found", f"nothing is at {request.path}")
-        if path.name == "original" and request[BEARER].role == "moderator":
-            raise InputRefused("reveal_required", "the original opens only after a reveal")
+        # The upstream's own picture may still show what the final one does not.
+        if path.name in ("original", "raw") and request[BEARER].role == "moderator":
+            raise InputRefused("reveal_required", f"the {path.name} opens only after a reveal")
         headers = {
             "ETag": f'"{sha256.hex()}"',
             "Cache-Control": "private, max-age=31536000, immutable",

@@ -14,7 +14,7 @@ from service.edits import MAX_ANSWER_BYTES, AttemptFailed, Edit
 from service.edits.client import EditsClient
 from tests import draw, upstream
 from tests.conftest import configured
-from tests.upstream import EDITED, Answer, Call, Upstream, base64_of
+from tests.upstream import Answer, Call, Upstream, base64_of
 
 EDIT = Edit("Judge the picture by this ruleset.", draw.png(64, 48, "teal"), "image/png")
 
@@ -35,7 +35,7 @@ async def failure(client: EditsClient, url: str, timeout_s: float = 5.0) -> Atte
 async def test_call_gives_image_text_and_raw_reply(client: EditsClient, upstream: Upstream) -> None:
     """A good answer comes back with its bytes, which the ledger takes the digest of."""
     answer, reply = await client.edit(EDIT, configured(upstream.url))
-    assert answer.image == EDITED
+    assert answer.image == EDIT.image
     assert json.loads(answer.text)["findings"] == []
     assert json.loads(reply.body)["data"][0]["revised_prompt"] == answer.text
     assert upstream.calls[0].image == EDIT.image

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from service.edits.client import DIALECTS
-from tests.upstream import EDITED, Answer, base64_of, description
+from tests.upstream import SENT, Answer, description
 
 # Without its fault every answer would lead to allow.
 CLEAN = json.dumps(description())
-IMAGE = base64_of(EDITED)
+IMAGE = SENT
 
 
 @dataclass(frozen=True, slots=True)

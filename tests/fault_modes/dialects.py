@@ -3,7 +3,7 @@
 from typing import Any
 
 from tests.fault_modes import CLEAN, IMAGE, Mode, merged
-from tests.upstream import Answer, answered, base64_of, document, items
+from tests.upstream import EDITED, Answer, answered, base64_of, document, items
 
 _URL = f"data:image/png;base64,{IMAGE}"
 _DRAFT = base64_of(b"a draft")
@@ -122,7 +122,7 @@ GEMINI = {
         _parts(_TEXT_PART, {**_IMAGE_PART, "thought": True}), "no_image", "wire 2"
     ),
     "image_cut_by_tokens": _gemini(
-        _parts(_TEXT_PART, {"inlineData": {"data": IMAGE[:40]}}, reason="MAX_TOKENS"),
+        _parts(_TEXT_PART, {"inlineData": {"data": base64_of(EDITED)[:40]}}, reason="MAX_TOKENS"),
         "malformed_answer",
         "wire 3",
     ),

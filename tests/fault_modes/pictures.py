@@ -5,7 +5,7 @@ import zlib
 
 from tests import draw
 from tests.fault_modes import CLEAN, IMAGE, Mode, edits, merged
-from tests.upstream import EDITED, answered, base64_of
+from tests.upstream import EDITED, answered, base64_of, sent
 
 
 def _mode(image: str, outcome: str, seen: str) -> Mode:
@@ -29,10 +29,11 @@ def _bomb(side: int, rows: int) -> bytes:
 
 
 _HALF = len(EDITED) // 2
+_WIRED = base64_of(EDITED)
 NO_IMAGE = {
     "base64_broken": _mode("not base64 at all!", "no_image", "new-api, wire 6"),
-    "base64_cut": _mode(IMAGE[:-3], "no_image", "wire 6"),
-    "base64_with_a_hole": _mode(f"{IMAGE[:40]}\n{IMAGE[40:]}", "no_image", "wire 6"),
+    "base64_cut": _mode(_WIRED[:-3], "no_image", "wire 6"),
+    "base64_with_a_hole": _mode(f"{_WIRED[:40]}\n{_WIRED[40:]}", "no_image", "wire 6"),
     "image_elsewhere": _mode("https://cdn.example.net/a.png", "no_image", "wire 6"),
     "image_inside": _mode("http://169.254.169.254/a.png", "no_image", "chatgpt2api#146"),
     "image_in_a_file": _mode("file:///etc/passwd", "no_image", "open-webui#24565"),
@@ -64,14 +65,17 @@ NO_IMAGE = {
     ),
     "nothing": Mode(edits(answered(None)), "no_image", "wire 6"),
 }
+# Readable, and not the picture that was sent.
+UNFAITHFUL = {
+    "another_picture": _holding(draw.png(64, 48, "black"), "unfaithful_edit", "hardening R11"),
+    "image_of_one_pixel": _holding(draw.png(1, 1, "black"), "unfaithful_edit", "gemimg#16"),
+    "image_moving": _holding(draw.animation(3), "unfaithful_edit", "hardening R10"),
+}
 HARMLESS = {
-    "label_wrong": _holding(draw.jpeg(64, 48, "black"), "described", "python-genai#1824"),
-    "size_changed": _holding(draw.png(96, 64, "black"), "described", "pico-banana-400k#22"),
-    # Whether an edit is faithful is not for the edits client to say.
-    "image_of_one_pixel": _holding(draw.png(1, 1, "black"), "described", "gemimg#16"),
-    "image_moving": _holding(draw.animation(3), "described", "hardening R10"),
+    "label_wrong": _mode(sent(kind="JPEG"), "described", "python-genai#1824"),
+    "size_changed": _mode(sent(times=2), "described", "pico-banana-400k#22"),
     "draft_first": Mode(
         edits(answered(CLEAN, base64_of(b"a draft"), IMAGE)), "described", "apiyi, wire 2"
     ),
 }
-MODES = merged(NO_IMAGE, HARMLESS)
+MODES = merged(NO_IMAGE, UNFAITHFUL, HARMLESS)

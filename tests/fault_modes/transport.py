@@ -3,7 +3,6 @@
 import asyncio
 import functools
 import gzip
-import json
 import socket
 import struct
 from collections.abc import Callable
@@ -11,7 +10,7 @@ from collections.abc import Callable
 from aiohttp import web
 
 from tests.fault_modes import CLEAN, IMAGE, Mode, everywhere, merged
-from tests.upstream import Answer, Call, cut, dialect_of, document, shaped, text
+from tests.upstream import Answer, Call, cut, dialect_of, document, filled, shaped, text
 
 # A deadline that a test can wait for.
 _SHORT = {"timeout_s": 0.5}
@@ -20,16 +19,16 @@ _CAP = {"max_answer_bytes": 1 << 20}
 _ENDLESS_BYTES = 65 << 20
 
 
-def _good(request: web.Request) -> bytes:
-    return json.dumps(shaped(dialect_of(request), CLEAN, IMAGE)).encode()
+def _good(call: Call, request: web.Request) -> bytes:
+    return filled(shaped(dialect_of(request), CLEAN, IMAGE), call).encode()
 
 
 def _raw(made: Callable[[bytes], bytes]) -> Answer:
     """Write what is made of the good body to the socket as it is, and close."""
 
-    async def answer(_: Call, request: web.Request) -> web.StreamResponse:
+    async def answer(call: Call, request: web.Request) -> web.StreamResponse:
         assert request.transport is not None
-        request.transport.write(made(_good(request)))
+        request.transport.write(made(_good(call, request)))
         request.transport.close()
         return web.Response()
 
@@ -45,8 +44,8 @@ def _http(head: str, made: Callable[[bytes], bytes] = bytes) -> Answer:
 def _bodied(made: Callable[[bytes], bytes], headers: dict[str, str] | None = None) -> Answer:
     """Answer 200 with what is made of the good body, its length right."""
 
-    async def answer(_: Call, request: web.Request) -> web.StreamResponse:
-        return web.Response(body=made(_good(request)), headers=headers)
+    async def answer(call: Call, request: web.Request) -> web.StreamResponse:
+        return web.Response(body=made(_good(call, request)), headers=headers)
 
     return answer
 

@@ -2,11 +2,13 @@
 
 import hashlib
 from datetime import timedelta
+from typing import Any, Final
 from uuid import UUID
 
 from service import completing
 from service.completing import Described
 from service.store import Conn, Pool, attempts, images, uploads
+from service.store.proofs import Proof
 from tests import draw
 from tests.flows import driving
 from tests.upstream import description, finding
@@ -14,6 +16,15 @@ from tests.upstream import description, finding
 MINUTE = timedelta(minutes=1)
 PRICE = 58_000
 URL = "https://example.org"
+FACTS: Final[dict[str, Any]] = {
+    "verdict": "proven",
+    "agreement": 1.0,
+    "size": [8, 8],
+    "stretch": 1.0,
+    "pdq_distance": 0,
+    "outside": {"tiles": 1, "changed": 0},
+    "regions": [],
+}
 
 
 async def claimed(pool: Pool, width: int = 64) -> uploads.Claim:
@@ -61,6 +72,8 @@ def described(claim: uploads.Claim) -> Described:
         severity=2,
         rules=("bystander-faces",),
         completion=completion("described"),
+        proof=Proof("proven", True, FACTS, image(b"heat " + mark)),
+        raw=image(b"raw " + mark),
     )
 
 
@@ -84,6 +97,7 @@ async def snapshot(conn: Conn, upload: UUID) -> dict[str, object]:
 _SNAPSHOT = """
     SELECT u.state, u.outcome, u.verdict, u.attempt, u.charges, u.waiting_for, u.due_at,
            (SELECT count(*) FROM records WHERE upload_id = u.id) AS records,
+           (SELECT count(*) FROM proofs WHERE upload_id = u.id) AS proofs,
            (SELECT count(*) FROM callbacks WHERE upload_id = u.id) AS callbacks,
            (SELECT count(*) FROM images
              WHERE position(convert_to(u.id::text, 'UTF8') IN data) > 0) AS images,
@@ -103,8 +117,9 @@ async def check_written(conn: Conn, upload: UUID) -> None:
         "outcome": "redacted",
         "verdict": "allow_edited",
         "records": 1,
+        "proofs": 1,
         "callbacks": 1,
-        "images": 2,
+        "images": 4,
     }
     assert {name: written[name] for name in wanted} == wanted
     await driving.message_of(conn, upload)

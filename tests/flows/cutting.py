@@ -12,7 +12,7 @@ from service.store.database import Database
 
 Choice = Callable[[bytes], bool]
 # The client's messages that run a statement: Query and Execute; Parse carries the text.
-_RUNS, _PARSE, _READY = b"QE", b"P", b"Z"
+_RUNS, _PARSE, _BIND, _READY = b"QE", b"P", b"B", b"Z"
 
 
 @dataclass(slots=True)
@@ -20,8 +20,8 @@ class Cutter:
     """
     Forwards everything until ``before`` or ``after`` chooses a statement; then cuts, once.
 
-    A choice is asked at each statement, with its text (of a simple query, else of the last text
-    parsed on that connection).  ``before``: the statement does not reach the server.  ``after``:
+    A choice is asked at each statement, with its text (of a simple query, else of what was parsed
+    under the name that is run).  ``before``: the statement does not reach the server.  ``after``:
     the server has answered, and the client never hears it.  ``texts`` is what was asked so far.
     """
 
@@ -56,15 +56,18 @@ class Cutter:
     ) -> None:
         length = await reader.readexactly(4)
         server.write(length + await reader.readexactly(struct.unpack(">I", length)[0] - 4))
-        parsed = b""
+        parsed: dict[bytes, bytes] = {}
+        bound = b""
         while True:
             head = await reader.readexactly(5)
             body = await reader.readexactly(struct.unpack(">I", head[1:])[0] - 4)
             kind = head[:1]
             if kind == _PARSE:
-                parsed = body
+                parsed[body.partition(b"\0")[0]] = body
+            if kind == _BIND:
+                bound = body.split(b"\0", 2)[1]
             if kind in _RUNS:
-                text = body if kind == b"Q" else parsed
+                text = body if kind == b"Q" else parsed[bound]
                 self.texts.append(text)
                 if self.before is not None and self.before(text):
                     self.before, self.cuts = None, self.cuts + 1

@@ -80,8 +80,14 @@ async def until(holds: Callable[[], Awaitable[bool]], what: str) -> None:
 
 async def hurry(conn: Conn) -> None:
     """Make whatever waits for another try due now and wake the workers; limits stay as they are."""
+    # A worker may be waking the same ones, in another order.
     due = await conn.fetch(
-        "UPDATE uploads SET due_at = now() WHERE state = 'queued' AND due_at > now() RETURNING id"
+        """
+        UPDATE uploads SET due_at = now()
+         WHERE id IN (SELECT id FROM uploads WHERE state = 'queued' AND due_at > now()
+                         FOR NO KEY UPDATE SKIP LOCKED)
+        RETURNING id
+        """
     )
     if due:
         await conn.execute("SELECT pg_notify('uploads_due', '')")

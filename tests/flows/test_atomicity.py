@@ -18,7 +18,10 @@ STATEMENTS = (
     "UPDATE uploads",
     "INSERT INTO images",
     "INSERT INTO images",
+    "INSERT INTO images",
     "INSERT INTO records",
+    "INSERT INTO images",
+    "INSERT INTO proofs",
     "UPDATE attempts",
     "SELECT now()",
     "INSERT INTO callbacks",
@@ -31,10 +34,15 @@ RAISE = """
 TRIGGERS = {
     "uploads": "TRIGGER planted BEFORE UPDATE ON uploads FOR EACH ROW WHEN (NEW.state = 'done')",
     "edited image": "TRIGGER planted BEFORE INSERT ON images FOR EACH ROW "
-    "WHEN (NEW.mime = 'image/png')",
+    "WHEN (position('edited' IN convert_from(NEW.data, 'UTF8')) = 1)",
     "thumbnail": "TRIGGER planted BEFORE INSERT ON images FOR EACH ROW "
     "WHEN (NEW.mime = 'image/webp')",
+    "raw image": "TRIGGER planted BEFORE INSERT ON images FOR EACH ROW "
+    "WHEN (position('raw' IN convert_from(NEW.data, 'UTF8')) = 1)",
     "record": "TRIGGER planted BEFORE INSERT ON records FOR EACH ROW",
+    "map of change": "TRIGGER planted BEFORE INSERT ON images FOR EACH ROW "
+    "WHEN (position('heat' IN convert_from(NEW.data, 'UTF8')) = 1)",
+    "proof": "TRIGGER planted BEFORE INSERT ON proofs FOR EACH ROW",
     "attempt": "TRIGGER planted BEFORE UPDATE ON attempts FOR EACH ROW",
     "callback": "TRIGGER planted BEFORE INSERT ON callbacks FOR EACH ROW",
     "callback, afterwards": "TRIGGER planted AFTER INSERT ON callbacks FOR EACH ROW",

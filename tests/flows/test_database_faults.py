@@ -14,7 +14,7 @@ from service.store import Pool
 from tests import draw
 from tests.flows import driving
 from tests.flows.driving import Owner
-from tests.upstream import EDITED, Answer, Call, Upstream, base64_of, described, error, items
+from tests.upstream import SENT, Answer, Call, Upstream, described, error, items
 
 TERMINATE = """
     SELECT pg_terminate_backend(pid) FROM pg_stat_activity
@@ -58,7 +58,7 @@ async def administrator(postgres: EmbeddedPostgres, owner: Owner) -> AsyncIterat
 ANSWERS: dict[str, tuple[Answer, int, str]] = {
     "description": (described(), 1, "clean"),
     "refusal": (error(400, "moderation_blocked"), 1, "refused"),
-    "no text": (items({"b64_json": base64_of(EDITED)}), 2, "no_description"),
+    "no text": (items({"b64_json": SENT}), 2, "no_description"),
 }
 
 

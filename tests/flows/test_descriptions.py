@@ -1,29 +1,32 @@
 """What the text of an answer may be, through the worker: what fits is kept, the rest never is."""
 
+import io
 import json
 from collections import Counter
 from typing import Any
 
 import pytest
+from PIL import Image
 
+from service.pictures.wire import SHEET_FRAMES
 from service.store import Pool, Row
 from tests import draw
 from tests.conftest import PRICE
 from tests.flows import driving
 from tests.flows.driving import Owner
 from tests.upstream import (
-    EDITED,
+    SENT,
     Answer,
     Upstream,
-    base64_of,
     described,
     description,
     finding,
     items,
 )
 
-IMAGE = {"b64_json": base64_of(EDITED)}
+IMAGE = {"b64_json": SENT}
 CLEAN = json.dumps(description())
+FOUND = {"findings": [finding("bystander-faces")]}
 FACE = json.dumps(description(findings=[finding("bystander-faces")]))
 
 
@@ -108,7 +111,7 @@ ACCEPTED = {
     "integral_float": FACE.replace('"severity": 2', '"severity": 2.0'),
     "spaces": f" \n\t{FACE}\r\n",
     "text_beyond_ascii": FACE.replace("A plain", "Ein schönes 漢字", 1),
-    "with_a_picture_in_it": f"![done](data:image/png;base64,{base64_of(EDITED)})\n{FACE}",
+    "with_a_picture_in_it": f"![done](data:image/png;base64,{SENT})\n{FACE}",
 }
 
 
@@ -170,10 +173,16 @@ async def test_descriptions_give_outcome_and_verdict(
 
 
 @pytest.mark.parametrize(
-    ("changes", "outcome"),
-    [({}, "not_assessed"), ({"findings": [finding("bystander-faces")]}, "redacted")],
+    ("frames", "changes", "outcome"),
+    [
+        (SHEET_FRAMES + 1, {}, "not_assessed"),
+        (SHEET_FRAMES + 1, FOUND, "redacted"),
+        (3, FOUND, "redacted"),
+        (3, {"not_assessed": ["bystander-faces"]}, "not_assessed"),
+    ],
 )
 async def test_animation_is_held(
+    frames: int,
     changes: dict[str, Any],
     outcome: str,
     pool: Pool,
@@ -181,11 +190,23 @@ async def test_animation_is_held(
     upstream: Upstream,
     working: object,
 ) -> None:
-    """The model saw 16 of 17 frames, so nothing lets the other through without a person."""
+    """Frames that the model did not see, and an edited sheet of frames, wait for a person."""
     assert working
     upstream.script = [described(**changes)]
-    (row,) = await driving.ended(owner, await driving.queued(pool, draw.animation(17)))
+    (row,) = await driving.ended(owner, await driving.queued(pool, draw.animation(frames)))
     assert (row["state"], row["outcome"], row["verdict"]) == ("done", outcome, "hold")
+
+
+async def test_animation_seen_whole_is_clean(
+    pool: Pool, owner: Owner, upstream: Upstream, working: object
+) -> None:
+    """The model saw every frame, on one sheet, and found nothing in any."""
+    assert working
+    (row,) = await driving.ended(owner, await driving.queued(pool, draw.animation(3)))
+    assert (row["state"], row["outcome"], row["verdict"]) == ("done", "clean", "allow")
+    (call,) = upstream.calls
+    # Two columns and two rows of 32 px, with a line of 4 px between them.
+    assert Image.open(io.BytesIO(call.image)).size == (68, 68)
 
 
 async def test_record_names_what_was_sent(

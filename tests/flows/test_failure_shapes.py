@@ -10,10 +10,9 @@ from tests import draw
 from tests.flows import driving
 from tests.flows.driving import Owner
 from tests.upstream import (
-    EDITED,
+    SENT,
     Call,
     Upstream,
-    base64_of,
     cut,
     described,
     error,
@@ -21,7 +20,7 @@ from tests.upstream import (
     text,
 )
 
-IMAGE = {"b64_json": base64_of(EDITED)}
+IMAGE = {"b64_json": SENT}
 
 
 async def test_different_failures_share_one_budget(

@@ -17,10 +17,9 @@ from tests.flows.driving import Owner
 from tests.money import books
 from tests.money.books import Call
 from tests.upstream import (
-    EDITED,
+    SENT,
     Answer,
     Upstream,
-    base64_of,
     cut,
     described,
     error,
@@ -34,7 +33,7 @@ ENDINGS: Mapping[str, tuple[tuple[Answer, ...], int]] = {
     "described": ((described(),), PRICE),
     "refused": ((error(400, "moderation_blocked"),), 0),
     "no image": ((items(),), PRICE),
-    "no description twice": ((items({"b64_json": base64_of(EDITED)}),) * 2, 2 * PRICE),
+    "no description twice": ((items({"b64_json": SENT}),) * 2, 2 * PRICE),
     "busy, then described": ((error(429, "rate_limit"), described()), PRICE),
     "broken off, then described": ((cut(), described()), 2 * PRICE),
     "not JSON, then described": ((text("<html>"), described()), 2 * PRICE),
@@ -44,7 +43,7 @@ ENDINGS: Mapping[str, tuple[tuple[Answer, ...], int]] = {
         0,
     ),
     "invalid description, then described": (
-        (items({"b64_json": base64_of(EDITED), "revised_prompt": "{}"}), described()),
+        (items({"b64_json": SENT, "revised_prompt": "{}"}), described()),
         2 * PRICE,
     ),
 }

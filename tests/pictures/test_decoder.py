@@ -112,7 +112,7 @@ def test_requests_are_answered_in_turn() -> None:
         b"{}",
         b"\xff",
         b'{"payloads": 3}',
-        b'{"payloads": [1, 2, 3]}',
+        b'{"payloads": [1, 2, 3, 4, 5]}',
         b'{"payloads": [-1]}',
         b'{"payloads": [true]}',
         b'{"payloads": [64000001]}',

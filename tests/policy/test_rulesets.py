@@ -26,6 +26,7 @@ rules:
 """
 
 Where = tuple[int, int, str]
+SHARE = "max_changed_outside"
 
 
 def refused(source: bytes | str) -> list[dict[str, object]]:
@@ -45,29 +46,48 @@ def test_defaults() -> None:
     ruleset = rulesets.parse(GOOD)
     assert (ruleset.on_clean, ruleset.scope) == ("hold", None)
     assert (ruleset.model, ruleset.fallback_after_refusal) == (None, False)
+    assert (ruleset.confine, ruleset.max_changed_outside) == (True, None)
     assert (ruleset.rules[0].detectors, ruleset.rules[0].categories) == ([], None)
 
 
 CALL = """\
 model: google/gemini-3.1-flash-image:free
 fallback_after_refusal: true
+confine: false
+max_changed_outside: 0.25
+"""
+# The same keys at their defaults.
+DEFAULTS = """\
+model: null
+fallback_after_refusal: false
+confine: true
+max_changed_outside: null
 """
 
 
-def test_keys_of_the_call_are_content_unless_they_have_their_defaults() -> None:
+def test_keys_beside_the_policy_are_content_unless_they_have_their_defaults() -> None:
     """They survive storing; at their defaults they change neither content nor digest."""
     ruleset = rulesets.parse(CALL + GOOD)
     assert ruleset.model == "google/gemini-3.1-flash-image:free"
     assert ruleset.fallback_after_refusal
+    assert (ruleset.confine, ruleset.max_changed_outside) == (False, 0.25)
     assert Ruleset.model_validate_json(ruleset.model_dump_json()) == ruleset
     assert rulesets.digest(ruleset) != rulesets.digest(rulesets.parse(GOOD))
-    plain = rulesets.parse("model: null\nfallback_after_refusal: false\n" + GOOD)
+    plain = rulesets.parse(DEFAULTS + GOOD)
     keys = {"name", "title", "goal", "scope", "on_clean", "rules"}
     assert plain.model_dump(mode="json").keys() == keys
     assert rulesets.digest(plain) == rulesets.digest(rulesets.parse(GOOD))
 
 
-def test_keys_of_the_call_are_no_policy() -> None:
+def test_share_that_may_change_can_be_none_of_it() -> None:
+    """That nothing outside may change is another content than that nothing was said of it."""
+    none = rulesets.parse("max_changed_outside: 0\n" + GOOD)
+    assert none.max_changed_outside == 0
+    assert Ruleset.model_validate_json(none.model_dump_json()) == none
+    assert rulesets.digest(none) != rulesets.digest(rulesets.parse(GOOD))
+
+
+def test_keys_beside_the_policy_are_not_in_the_prompt() -> None:
     """Neither key nor value stands in the prompt; only the digest in its head tells."""
     texts = []
     for source in (GOOD, CALL + GOOD):
@@ -112,13 +132,20 @@ def test_digest_follows_the_content() -> None:
         ("rules:", "on_clean: yes\nrules:", (4, 11, "on_clean"), "'yes'; allowed are 'allow'"),
         ("rules:", "model: 7\nrules:", (4, 8, "model"), "7; text is needed"),
         ("rules:", "model: a b\nrules:", (4, 8, "model"), "'a b'; allowed are 1 to 200"),
-        ("rules:", "models: a\nrules:", (4, 1, "models"), "model, fallback_after_refusal, rules"),
+        ("rules:", "models: a\nrules:", (4, 1, "models"), "max_changed_outside, rules"),
         (
             "rules:",
             "fallback_after_refusal: yes\nrules:",
             (4, 25, "fallback_after_refusal"),
             "'yes'; allowed are true and false",
         ),
+        ("rules:", "confine: no\nrules:", (4, 10, "confine"), "'no'; allowed are true and false"),
+        ("rules:", "confine: 1\nrules:", (4, 10, "confine"), "1; allowed are true and false"),
+        ("rules:", f"{SHARE}: 5%\nrules:", (4, 22, SHARE), "'5%'; a number from 0 to 1 is needed"),
+        ("rules:", f"{SHARE}: -1\nrules:", (4, 22, SHARE), "-1; a number from 0 to 1"),
+        ("rules:", f"{SHARE}: 1.01\nrules:", (4, 22, SHARE), "1.01; a number from 0 to 1"),
+        ("rules:", f"{SHARE}: true\nrules:", (4, 22, SHARE), "True; a number from 0 to 1"),
+        ("rules:", f"{SHARE}: .nan\nrules:", (4, 22, SHARE), "'.nan'; a number from 0 to 1"),
         ("id: one", "id: 1", (5, 9, "rules[0].id"), "1; text is needed"),
         ("id: one", "id: _one", (5, 9, "rules[0].id"), "a letter or digit first"),
         ("  - id: one", "  - 7\n  - id: one", (5, 5, "rules[0]"), "7; a mapping is needed"),

@@ -9,17 +9,16 @@ from aiohttp import web
 
 from service.edits import Upstream as Configured
 from service.store import Conn
-from tests import draw
 from tests.conftest import PRICE, configured
 from tests.flows import driving
-from tests.upstream import Answer, Call, answered, base64_of, description, finding
+from tests.upstream import Answer, Call, answered, description, finding, sent
 
 DESCRIPTION_PRICE: Final = 2_100
 CLEAN: Final = json.dumps(description())
 UNKNOWN_RULE: Final = json.dumps(description(findings=[finding("no-such-rule")]))
-# Of another size than what is sent and what later edits bring, so that it is told from both.
-KEPT: Final = draw.jpeg(50, 30, "black")
-IMAGE: Final = base64_of(KEPT)
+# Larger than what is sent and what later edits bring, so that it is told from both.
+KEPT_TIMES: Final = 3
+IMAGE: Final = sent(times=KEPT_TIMES)
 
 
 def repairing(url: str, dialect: str = "openai-chat", **changes: Any) -> Configured:
@@ -77,6 +76,20 @@ async def ledger(conn: Conn, upload: UUID) -> list[tuple[str, str, int]]:
     """Read what was asked for, how that ended and what it cost, in order."""
     rows = await driving.attempts_of(conn, upload)
     return [(row["kind"], row["outcome"], row["cost_microusd"]) for row in rows]
+
+
+async def proven_times(conn: Conn, upload: UUID) -> float:
+    """Tell how many times the picture that was sent is the one that the record's proof is of."""
+    times: float = await conn.fetchval(
+        """
+        SELECT (p.facts->'size'->>0)::float / i.height
+          FROM records AS r JOIN proofs AS p USING (upload_id, attempt)
+          JOIN uploads AS u ON u.id = r.upload_id JOIN images AS i ON i.sha256 = u.canonical_sha256
+         WHERE r.upload_id = $1
+        """,
+        upload,
+    )
+    return times
 
 
 def edit(outcome: str, cost: int = PRICE) -> tuple[str, str, int]:

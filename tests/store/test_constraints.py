@@ -27,6 +27,7 @@ ATTEMPT = (
     "LIMIT 1"
 )
 
+VERDICTS = ("proven", "changed_outside", "not_redacted", "other_picture")
 PICTURES = {name: name for name in ("edited_sha256", "thumbnail_sha256")} | {"attempt": "1"}
 
 
@@ -68,6 +69,11 @@ def record(upload_id: str, **changes: str) -> str:
 def kept(upload_id: str, **changes: str) -> str:
     own = {"upload_id": upload_id, "faults": "'{}'", "accused": "false"}
     return copied("kept_edits", **own | PICTURES | changes)
+
+
+def proof(upload_id: str, **changes: str) -> str:
+    own = {"upload_id": upload_id, "attempt": "1", "verdict": "'proven'", "confined": "true"}
+    return copied("proofs", **own | {"facts": "'{}'", "heat_sha256": "NULL"} | changes)
 
 
 def upstream(changes: str) -> str:
@@ -162,6 +168,19 @@ REFUSED = {
     "kept edit without its thumbnail": (kept(HELD, thumbnail_sha256="sha256('none')"), FOREIGN),
     "kept edit without faults": (kept(HELD, faults="NULL"), NULL),
     "picture of an attempt never made": (record(HELD, edit_attempt="2"), FOREIGN),
+    # Proofs.
+    "second proof": (proof(DONE), UNIQUE),
+    "proof of an attempt never made": (proof(HELD, attempt="2"), FOREIGN),
+    "proof with an unknown verdict": (proof(HELD, verdict="'likely'"), CHECK),
+    "proof without a verdict": (proof(HELD, verdict="NULL"), NULL),
+    "proof that does not say if it is confined": (proof(HELD, confined="NULL"), NULL),
+    "proof without facts": (proof(HELD, facts="NULL"), NULL),
+    "proof of a list": (proof(HELD, facts="'[]'"), CHECK),
+    "proof with an unknown map": (proof(HELD, heat_sha256="sha256('none')"), FOREIGN),
+    "proof changed": ("UPDATE proofs SET verdict = 'not_redacted'", HISTORY),
+    "proof deleted": ("DELETE FROM proofs", HISTORY),
+    "proofs emptied": ("TRUNCATE proofs", HISTORY),
+    "record with an unknown raw picture": (record(HELD, raw_sha256="sha256('none')"), FOREIGN),
     # Upstreams.
     "down without a reason": (upstream("down_since = now(), probe_at = now()"), CHECK),
     "down without a next probe": (upstream("down_since = now(), down_reason = 'x'"), CHECK),
@@ -219,6 +238,12 @@ DENIED_TO_THE_APPLICATION = [
     "UPDATE records SET outcome = 'clean'",
     "DELETE FROM records",
     "UPDATE records SET edit_attempt = 1",
+    "UPDATE records SET raw_sha256 = NULL",
+    "UPDATE proofs SET verdict = 'proven'",
+    "UPDATE proofs SET confined = true",
+    "UPDATE proofs SET facts = '{}'",
+    "DELETE FROM proofs",
+    "TRUNCATE proofs",
     "UPDATE kept_edits SET faults = '{}'",
     "UPDATE kept_edits SET edited_sha256 = thumbnail_sha256",
     "DELETE FROM kept_edits",
@@ -286,7 +311,9 @@ async def test_statements_are_refused_for_their_fault_alone(world: World, owner:
         "INSERT INTO platforms VALUES ('a-b')",
         f"UPDATE attempts SET kind = 'description' WHERE upload_id = {HELD}",
         kept(HELD),
-        f"{record(HELD, edit_attempt='1')}; {upload(DONE_CLEAN, HELD)}",
+        *(proof(HELD, verdict=f"'{verdict}'") for verdict in VERDICTS),
+        proof(HELD, heat_sha256="edited_sha256", confined="false"),
+        f"{record(HELD, edit_attempt='1', raw_sha256='edited_sha256')}; {upload(DONE_CLEAN, HELD)}",
         upstream("down_since = now(), down_reason = 'timeout', probe_at = now()"),
         upstream("slowed_to = 60, slowed_at = now()"),
     ):

@@ -6,20 +6,33 @@ from typing import Any
 
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from service.store import Conn
 from tests import draw
 from tests.conftest import Api
-from tests.upstream import EDITED, Upstream, described, finding
+from tests.upstream import Upstream, described, finding
 from tests.web import sending
 from tests.web.sending import PNG
 
 # The contract's names; more may be added, none may go.
 KEYS = {
     *("id", "platform", "external_id", "state", "waiting_for", "reused_from", "outcome"),
-    *("verdict", "ruleset", "description", "images", "attempts", "received_at", "finished_at"),
+    *(
+        "verdict",
+        "ruleset",
+        "description",
+        "images",
+        "proof",
+        "attempts",
+        "received_at",
+        "finished_at",
+    ),
 }
-PICTURES = ("original", "edited", "thumbnail")
+PICTURES = ("original", "edited", "thumbnail", "heat")
+PNG_TEAL = draw.png(64, 48, "teal")
+# Of the finding in it.
+REGION = (16, 12, 48, 36)
 
 
 @pytest.fixture
@@ -27,7 +40,7 @@ async def done(api: Api, upstream: Upstream, working: object) -> dict[str, Any]:
     """An upload that was described."""
     assert working
     upstream.script = [described(findings=[finding("bystander-faces")])]
-    return await api.platform.upload(draw.png(64, 48, "teal"), Prefer="wait=30")
+    return await api.platform.upload(PNG_TEAL, Prefer="wait=30")
 
 
 async def test_an_upload_has_the_contracts_keys_from_the_first_answer_on(
@@ -93,24 +106,44 @@ async def test_a_known_picture_is_not_sent_again(api: Api, done: dict[str, Any],
     assert body
 
 
-async def test_the_edited_picture_is_a_fresh_encode(api: Api, done: dict[str, Any]) -> None:
-    """What is served was decoded and encoded here, with the upstream's pixels."""
+async def test_the_edited_picture_is_a_fresh_encode(
+    api: Api, upstream: Upstream, working: object
+) -> None:
+    """What is served was decoded and encoded here, with the upstream's pixels in the region."""
+    assert working
+    picture = Image.open(io.BytesIO(PNG_TEAL)).convert("RGB")
+    picture.paste("black", REGION)
+    theirs = draw.encoded(picture, pnginfo=_comment("made by a model"))
+    upstream.script = [described(theirs, findings=[finding("bystander-faces")])]
+    done = await api.platform.upload(PNG_TEAL, Prefer="wait=30")
     _, data, _ = await api.platform.ask("GET", done["images"]["edited"])
-    ours, theirs = Image.open(io.BytesIO(data)), Image.open(io.BytesIO(EDITED))
 
-    assert ours.convert("RGB").tobytes() == theirs.convert("RGB").tobytes()
+    assert data != theirs
+    assert b"made by a model" in theirs
+    assert b"made by a model" not in data
+    ours = Image.open(io.BytesIO(data)).convert("RGB")
+    assert ours.size == picture.size
+    left, top, right, bottom = REGION
+    inner = ours.crop((left + 8, top + 8, right - 8, bottom - 8))
+    assert inner.getcolors() == [(inner.width * inner.height, (0, 0, 0))]
+
+
+def _comment(text: str) -> PngInfo:
+    info = PngInfo()
+    info.add_text("Comment", text)
+    return info
 
 
 async def test_a_moderator_gets_the_original_only_after_a_reveal(
     api: Api, done: dict[str, Any]
 ) -> None:
-    """Edited image and thumbnail open; the original does not, not even by its tag."""
+    """Edited image, thumbnail and map open; the original does not, not even by its tag."""
     _, _, platforms = await api.platform.ask("GET", done["images"]["original"])
     for headers in ({}, {"If-None-Match": platforms["ETag"]}):
         answer = await api.moderator.ask("GET", done["images"]["original"], headers=headers)
         sending.check_problem(answer, 403, "reveal_required")
         assert "ETag" not in answer[2]
-    for name in ("edited", "thumbnail"):
+    for name in ("edited", "thumbnail", "heat"):
         status, _, _ = await api.moderator.ask("GET", done["images"][name])
         assert status == 200
 

@@ -1,0 +1,89 @@
+"""
+Proves an edit and makes the final picture of it.
+It runs in the limited child, since both pictures are decoded here.
+"""
+
+import io
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from service.pictures.canonical import decoded, encoded, refusals
+from service.pictures.wire import Finished
+from service.proof import Region
+from service.proof.confining import confine
+from service.proof.outside import Outside
+from service.proof.proving import Proof, RegionProof, prove
+
+
+def finish(
+    original: bytes,
+    edited: bytes,
+    regions: Sequence[Region],
+    *,
+    confined: bool,
+    thumbnail_side: int,
+) -> Finished:
+    """
+    Compare an edited file with the canonical picture it was made of.
+
+    Args:
+        original: The canonical picture's file.
+        edited: The file that the upstream gave.
+        confined: The final picture takes the edit's pixels inside the regions only, and has the
+            rule's own edit where the upstream's proves nothing; else it is the edit as it came.
+
+    Raises:
+        Unreadable: The edited file cannot be decoded.
+    """
+    with refusals():
+        before, header, shown = decoded(original)
+        after, _, _ = decoded(edited)
+        pixels, changed = np.asarray(before), np.asarray(after)
+        proof = prove(pixels, changed, regions)
+        heat = _grey_png(proof.outside) if proof.outside else None
+        if proof.verdict == "other_picture":
+            return Finished(_facts(proof), heat, None)
+        if confined:
+            changed = confine(pixels, proof.registration.view, regions, enforce=proof.unproven)
+        final = encoded(
+            Image.fromarray(changed),
+            shown,
+            lossless=header.lossless,
+            thumbnail_side=thumbnail_side,
+        )
+        return Finished(_facts(proof), heat, final)
+
+
+def _grey_png(outside: Outside) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(outside.heat).save(file, "PNG")
+    return file.getvalue()
+
+
+def _facts(proof: Proof) -> dict[str, Any]:
+    outside = proof.outside
+    return {
+        "verdict": proof.verdict,
+        "agreement": round(proof.registration.agreement, 4),
+        "size": list(proof.size),
+        "stretch": round(proof.stretch, 4),
+        "pdq_distance": proof.distance,
+        "outside": {"tiles": outside.tiles, "changed": outside.changed} if outside else None,
+        "regions": [_region(one) for one in proof.regions],
+    }
+
+
+def _region(one: RegionProof) -> dict[str, Any]:
+    facts: dict[str, Any] = {
+        "rule": one.region.rule,
+        "box_2d": one.region.box,
+        "edit": one.region.edit,
+        "verdict": one.verdict,
+    }
+    if one.remaining is not None:
+        left = [None if share is None else round(share, 4) for share in one.remaining.left]
+        facts |= {"left": left, "moved": round(one.remaining.moved, 4)}
+    return facts

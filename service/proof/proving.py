@@ -1,0 +1,105 @@
+"""Proves what an edit did: is it the picture, is what had to go gone, is the rest untouched."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from service.proof import Pixels, Rect, Region
+from service.proof.outside import Outside, outside
+from service.proof.pdq import pdq
+from service.proof.placing import thumbnail
+from service.proof.registering import Registration, register
+from service.proof.remaining import Remaining, remaining
+from service.proof.sampling import View
+
+Verdict = Literal["proven", "changed_outside", "not_redacted", "other_picture"]
+
+_SEEN_ELSEWHERE = 0.5  # the right framing shows nearly all, a wrong one now and then something
+_HASHED = 128  # px a side: the hash itself looks at 64 x 64 samples
+
+
+@dataclass(frozen=True, slots=True)
+class RegionProof:
+    """One region's verdict; ``remaining`` is None where nothing was asked or measured."""
+
+    region: Region
+    verdict: Literal["proven", "not_redacted"]
+    remaining: Remaining | None
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """
+    What an edit did to a picture.
+
+    Args:
+        verdict: The worst that holds.
+        regions: In the order they were given.
+        outside: None where the pictures could not be registered.
+        size: Height and width of the edited picture.
+        stretch: Its aspect ratio (width over height) divided by the original's.
+        distance: PDQ bits that differ, of 256; both were hashed at no more than 128 px a side.
+    """
+
+    verdict: Verdict
+    regions: tuple[RegionProof, ...]
+    registration: Registration
+    outside: Outside | None
+    size: tuple[int, int]
+    stretch: float
+    distance: int
+
+    @property
+    def unproven(self) -> frozenset[int]:
+        """Name by index the regions whose rule's edit has to be enforced."""
+        return frozenset(at for at, one in enumerate(self.regions) if one.verdict == "not_redacted")
+
+
+def prove(original: Pixels, edited: Pixels, regions: Sequence[Region]) -> Proof:
+    """
+    Compare an edited picture with its original (both height x width x 3, 0 to 255, sRGB).
+
+    Regions of another picture prove nothing, so with the verdict ``other_picture`` none of them
+    counts as redacted.
+    """
+    whole = Rect.whole(original)
+    edits = [(region, region.rect(whole)) for region in regions]
+    rects = [rect for region, rect in edits if region.edit != "none"]
+    before, after = View.of(original), View.of(edited)
+    registration = register(before, after, rects)
+    around = outside(before, registration.view, rects) if registration.same else None
+    proofs = tuple(_proof(before, registration, region, rect) for region, rect in edits)
+    return Proof(
+        _verdict(registration, around, proofs),
+        proofs,
+        registration,
+        around,
+        (edited.shape[0], edited.shape[1]),
+        (edited.shape[1] / edited.shape[0]) / (original.shape[1] / original.shape[0]),
+        pdq(thumbnail(before, _HASHED)).distance(pdq(thumbnail(after, _HASHED))),
+    )
+
+
+def _proof(original: View, registration: Registration, region: Region, rect: Rect) -> RegionProof:
+    if region.edit == "none":
+        return RegionProof(region, "proven", None)
+    if not registration.same:
+        return RegionProof(region, "not_redacted", None)
+    found = remaining(original, registration.view, rect, region.edit)
+    if not found.gone:
+        return RegionProof(region, "not_redacted", found)
+    for view in registration.doubted:
+        elsewhere = remaining(original, view, rect, region.edit)
+        if elsewhere.most > _SEEN_ELSEWHERE:
+            return RegionProof(region, "not_redacted", elsewhere)
+    return RegionProof(region, "proven", found)
+
+
+def _verdict(
+    registration: Registration, around: Outside | None, proofs: tuple[RegionProof, ...]
+) -> Verdict:
+    if not registration.same or around is None:
+        return "other_picture"
+    if any(one.verdict == "not_redacted" for one in proofs):
+        return "not_redacted"
+    return "proven" if around.faithful else "changed_outside"

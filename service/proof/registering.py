@@ -1,0 +1,173 @@
+"""Finds where the original's content lies in an edited picture, or that it is another picture."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.proof import Rect
+from service.proof.placing import MAX_SHIFT, Placement, Scene, detail, refined, scenes
+from service.proof.sampling import Mapping, View, box_mean
+from service.proof.structure import VISIBLE, WINDOW, octave, shown
+
+_ZOOMS = (1.0, 0.94, 1.06, 0.88, 1.12)
+_TRIED = 3
+_GOOD = 0.9  # of the right placements 99 % agree more, of wrong ones none
+_LEAST_AGREEMENT = 0.5
+_LEAST_THERE = 0.01
+_LITTLE = 0.2
+_SNAP = 0.25
+_SAME_BRIGHTNESS = 8.0
+_SAME_ASPECT = 0.01
+_STRAIGHT = Placement()
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """
+    The edited picture on the original's coordinates.
+
+    Args:
+        view: Samples the edited picture on the original's grid.
+        agreement: Share of the structured places outside the regions that show the same
+            structure, 0 to 1; this is the confidence.  Where there are none it is the share of
+            equal brightness, and 1 where nothing can be compared at all.
+        there: Share of the picture that has structure to compare.
+        same: Whether it is the same picture at all, within the bounds.
+        doubted: Where little outside the regions tells how it was framed, other ways it may have
+            been: what was not redacted would be found in one of them.
+    """
+
+    view: View
+    agreement: float
+    there: float
+    same: bool
+    doubted: tuple[View, ...]
+
+
+def register(original: View, edited: View, masked: Iterable[Rect]) -> Registration:
+    """
+    Register by the content outside the masked rectangles.
+
+    Bounds: content stretched by at most 1.2 either way against the frame and shifted by at most
+    12 % of a side.  Beyond them it is another picture.
+    """
+    levels = scenes(original, edited, masked)
+    ratio = _ratio(original, edited)
+    there = float(_structured(levels[-1]).mean())
+    if there > _LEAST_THERE:
+        best, agreement = _best(levels, ratio)
+    else:
+        best, agreement = _STRAIGHT, _flat_agreement(levels[-1])
+    if original.pixels.shape == edited.pixels.shape and best.moves < _SNAP:
+        best = _STRAIGHT
+    others = _likely(levels, ratio) if there < _LITTLE else []
+    doubted = tuple(place.view(original, edited) for place in others)
+    same = agreement >= _LEAST_AGREEMENT
+    return Registration(best.view(original, edited), agreement, there, same, doubted)
+
+
+def _ratio(original: View, edited: View) -> float:
+    """Return how much taller for its width the edited picture is."""
+    height, width, _ = original.pixels.shape
+    tall, wide, _ = edited.pixels.shape
+    return float((tall / height) / (wide / width))
+
+
+def _best(levels: Sequence[Scene], ratio: float) -> tuple[Placement, float]:
+    """Try the straight placement, and only if it does not fit search for others."""
+    best, agreement = _STRAIGHT, 0.0
+    for start in _starts(levels[0], ratio):
+        found = refined(levels, start)
+        score = _agreement(levels[-1], found) if found.allowed else 0.0
+        if score > agreement:
+            best, agreement = found, score
+        if agreement >= _GOOD:
+            break
+    # Where the picture tells too little, for one along its only edge, both fit equally.
+    if _misfit(levels[-1], _STRAIGHT) <= _misfit(levels[-1], best) * 1.1 + 0.1:
+        straight = _agreement(levels[-1], _STRAIGHT)
+        if straight >= agreement - 0.02:
+            return _STRAIGHT, straight
+    return best, agreement
+
+
+def _likely(levels: Sequence[Scene], ratio: float) -> list[Placement]:
+    """Lay by the regions' own content, and by cutting or padding at the centre."""
+    unmasked = [level.unmasked() for level in levels]
+    own = refined(unmasked, _ranked(unmasked[0], ratio)[0])
+    if abs(ratio - 1) < _SAME_ASPECT:
+        return [own, _STRAIGHT]
+    return [own, *(Placement(Mapping(tall), Mapping(wide)) for tall, wide in _framings(ratio))]
+
+
+def _framings(ratio: float) -> list[tuple[float, float]]:
+    """Stretch, or keep the content's aspect by cutting one way or padding the other."""
+    return [(1.0, 1.0), (1 / ratio, 1.0), (1.0, ratio)]
+
+
+def _starts(scene: Scene, ratio: float) -> Iterator[Placement]:
+    yield _STRAIGHT
+    yield from _ranked(scene, ratio)[:_TRIED]
+
+
+def _ranked(scene: Scene, ratio: float) -> list[Placement]:
+    """Rank framings (stretched, cut or padded to the new aspect) and zooms, each best shifted."""
+    found = [
+        _shifted(scene, tall * zoom, wide * zoom)
+        for (tall, wide), zoom in product(dict.fromkeys(_framings(ratio)), _ZOOMS)
+    ]
+    return [place for _, place in sorted(found, key=lambda pair: -pair[0])]
+
+
+def _shifted(scene: Scene, tall: float, wide: float) -> tuple[float, Placement]:
+    """Find the shift at which details correlate best; also gives how well they do."""
+    height, width = scene.original.shape
+    moved, compared = scene.laid(Placement(Mapping(tall), Mapping(wide)))
+    first, second = detail(scene.original) * scene.compared, detail(moved) * compared
+    size = 2 * height, 2 * width
+    products = np.fft.irfft2(np.fft.rfft2(first, size).conj() * np.fft.rfft2(second, size), size)
+    down, right = max(1, round(height * MAX_SHIFT)), max(1, round(width * MAX_SHIFT))
+    near = np.roll(products, (down, right), (0, 1))[: 2 * down + 1, : 2 * right + 1]
+    dy, dx = np.unravel_index(int(near.argmax()), near.shape)
+    score = float(near.max() / (np.linalg.norm(second) + 1e-3))
+    rows = Mapping(tall, (int(dy) - down) / height * tall)
+    columns = Mapping(wide, (int(dx) - right) / width * wide)
+    return score, Placement(rows, columns)
+
+
+def _misfit(scene: Scene, place: Placement) -> float:
+    """Return the mean difference in detail, in grey levels, where the pictures are compared."""
+    moved, compared = scene.laid(place)
+    return float(np.abs(detail(scene.original) - detail(moved)).sum() / (compared.sum() + 1))
+
+
+def _structured(scene: Scene) -> NDArray[np.bool_]:
+    """Tell where a whole window outside the regions has structure."""
+    energy = box_mean(octave(scene.original) ** 2, WINDOW)
+    structured: NDArray[np.bool_] = (energy > VISIBLE) & (box_mean(scene.compared, WINDOW) > 0.99)
+    return structured
+
+
+def _agreement(scene: Scene, place: Placement) -> float:
+    """Return the share of the places with structure in either picture that agree."""
+    moved, compared = scene.laid(place)
+    first, second = octave(scene.original), octave(moved)
+    maps = shown(first, second[None], ratio=1.0)
+    upright = box_mean(first * second, WINDOW) > 0
+    # The edited picture may gain faint structure by coding; what it gains beyond that counts.
+    either = maps.there | (box_mean(second**2, WINDOW) > 4 * VISIBLE)
+    either &= box_mean(compared, WINDOW) > 0.99
+    return float((maps.left & upright)[either].mean()) if either.any() else 0.0
+
+
+def _flat_agreement(scene: Scene) -> float:
+    """Judge a picture without structure outside the regions by its brightness there."""
+    moved, _ = scene.laid(_STRAIGHT)
+    counted = scene.compared > 0.99
+    if not counted.any():
+        return 1.0
+    equal = np.abs(moved - scene.original) < _SAME_BRIGHTNESS
+    return float(equal[counted].mean())

@@ -1,0 +1,192 @@
+"""How much of a region's information an edit has left."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.proof import Edit, Plane, Rect
+from service.proof.sampling import View, box_mean
+from service.proof.structure import (
+    COARSEST,
+    VISIBLE,
+    WINDOW,
+    Shown,
+    octave,
+    opponent,
+    principal,
+    shown,
+)
+
+_MAX_SAMPLES = 60_000
+_MAX_OCTAVES = 5
+_LEAST_WAVE = 6.0
+_ROUND_EDITS = ("blur", "pixelate", "remove")
+_ROUND_ASPECT = 1.6
+_LEAST_THERE = 0.02
+_RATIO = 4.0  # content that was coded at q60 has 10 and more, chance likeness mostly below 2
+_MAX_LEFT = 0.15
+_MAX_LEFT_WITHIN = 0.04
+_LEAST_WITHIN = 0.2
+_LEAST_RADIUS = 0.6
+_MOVED_OCTAVES = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Remaining:
+    """
+    What is left of a region.
+
+    Args:
+        left: Per octave, coarse to fine, the share of the places with structure that still show
+            it; None where the original has too little to tell.
+        moved: The same share when the edited region is mirrored or shifted to where it fits best,
+            in the second octave if it has structure: walls and lawns are alike in the first.
+    """
+
+    left: tuple[float | None, ...]
+    moved: float
+
+    @property
+    def flat(self) -> bool:
+        """There was nothing to hide."""
+        return all(one is None for one in self.left)
+
+    @property
+    def gone(self) -> bool:
+        """What was there cannot be made out any more."""
+        return self.most <= _MAX_LEFT
+
+    @property
+    def most(self) -> float:
+        """Return the greatest share that is left, 0 to 1."""
+        return max(self.moved, *(share or 0.0 for share in self.left))
+
+
+def coarsest_hidden(rect: Rect) -> float:
+    """
+    Return the longest wave, in px, that an edit has to remove.
+
+    A face of four waves a side (8 cells) is nobody's, a line of text of two waves a height is not
+    read any more; longer waves may stay, or no blur would ever do.  Below 6 px there would be
+    nothing to measure.
+    """
+    return max(min(rect.long / 4, rect.short / 2), _LEAST_WAVE)
+
+
+def remaining(original: View, edited: View, rect: Rect, edit: Edit) -> Remaining:
+    """Measure one region, octave by octave from the longest wave to the pixel's size."""
+    inner = rect.shrunk(rect.margin)
+    left: list[float | None] = []
+    moved = 0.0
+    for part, shape in _octaves(inner, coarsest_hidden(rect) / COARSEST):
+        signal = octave(principal(original.sample(part, shape)))
+        colours = edited.sample(part, shape)
+        main = octave(principal(colours))
+        coarse = len(left) < _MOVED_OCTAVES
+        # Chroma is coded coarsely and slow to compare; fine octaves take one colour of it.
+        others = octave(opponent(colours)) if coarse else main[None]
+        # The edge that is repeated beyond the edited picture's frame shows nothing.
+        inside = edited.inside(part, shape)
+        maps = shown(signal, others * inside, ratio=_RATIO)
+        left.append(_left(maps, edit))
+        if coarse and left[-1] is not None:
+            moved = _left_moved(signal, main * inside, maps.there)
+    return Remaining(tuple(left), moved)
+
+
+def _octaves(rect: Rect, step: float) -> Iterator[tuple[Rect, tuple[int, int]]]:
+    """
+    Give what to look at for each octave, and the shape that makes its waves 4 to 8 samples long.
+
+    All steps but the first are whole pixels, which are much the fastest to sample.
+    """
+    for index in range(_MAX_OCTAVES):
+        height, width = max(1, int(rect.height / step)), max(1, int(rect.width / step))
+        if index and height * width > _MAX_SAMPLES:
+            return
+        bottom, right = rect.top + round(height * step), rect.left + round(width * step)
+        yield Rect(rect.top, rect.left, bottom, right), (height, width)
+        if step <= 1:
+            return
+        step = max(1, round(step / 2))
+
+
+def _left(maps: Shown, edit: Edit) -> float | None:
+    """
+    Return the share of the structure that is left, None if there was too little.
+
+    Faces and objects are round and their boxes are not: what is left in the corners is no fault if
+    the ellipse that fills the box is clean and had its part of the structure.
+    """
+    if maps.there.mean() <= _LEAST_THERE:
+        return None
+    share = _share(maps, np.ones(maps.there.shape, np.bool_))
+    height, width = maps.there.shape
+    if edit in _ROUND_EDITS and max(height, width) <= _ROUND_ASPECT * min(height, width):
+        ellipse = _ellipse(height, width)
+        hidden = (maps.there & ellipse).sum() >= _LEAST_WITHIN * maps.there.sum()
+        if hidden and _share(maps, ellipse) <= _MAX_LEFT_WITHIN:
+            return _share(maps, ellipse)
+    return share
+
+
+def _share(maps: Shown, counted: NDArray[np.bool_]) -> float:
+    there = maps.there & counted
+    return float((maps.left & there).sum() / max(1, there.sum()))
+
+
+def _ellipse(height: int, width: int) -> NDArray[np.bool_]:
+    """Tell which windows lie wholly within the ellipse that fills the box."""
+    ys = (np.arange(height) + 0.5) / height * 2 - 1
+    xs = (np.arange(width) + 0.5) / width * 2 - 1
+    radius = max(_LEAST_RADIUS, 1 - WINDOW / min(height, width))
+    inside: NDArray[np.bool_] = ys[:, None] ** 2 + xs**2 < radius**2
+    return inside
+
+
+def _left_moved(original: Plane, edited: Plane, there: NDArray[np.bool_]) -> float:
+    """Mirror and shift the edited region to where it correlates best, whatever the sign."""
+    height, width = original.shape
+    reach = max(1, min(height, width) // 3)
+    size = _fast(height + reach), _fast(width + reach)
+    waves, even = np.fft.rfft2(_levelled(original), size).conj(), _levelled(edited)
+    best, shift, fitting = 0.0, (0.0, 0.0), edited
+    for down, right in product((1, -1), repeat=2):
+        products = np.abs(np.fft.irfft2(waves * np.fft.rfft2(even[::down, ::right], size), size))
+        near = np.roll(products, (reach, reach), (0, 1))[: 2 * reach + 1, : 2 * reach + 1]
+        if near.max() > best:
+            best, fitting = float(near.max()), edited[::down, ::right]
+            y, x = (int(at) for at in np.unravel_index(int(near.argmax()), near.shape))
+            shift = y - reach + _vertex(near[:, x], y), x - reach + _vertex(near[y], x)
+    maps = shown(original, _shifted(fitting, shift, size)[None], ratio=_RATIO)
+    return float((maps.left & there).sum() / max(1, there.sum()))
+
+
+def _vertex(values: Plane, at: int) -> float:
+    """Return how far from the greatest sample the parabola through it has its top."""
+    if not 0 < at < len(values) - 1:
+        return 0.0
+    before, top, after = (float(one) for one in values[at - 1 : at + 2])
+    return (after - before) / 2 / max(2 * top - before - after, 1e-9)
+
+
+def _shifted(waves: Plane, shift: tuple[float, float], size: tuple[int, int]) -> Plane:
+    """Move a plane up and left by parts of samples; zeros follow from beyond its edges."""
+    turns = np.add.outer(np.fft.fftfreq(size[0]) * shift[0], np.fft.rfftfreq(size[1]) * shift[1])
+    moved = np.fft.irfft2(np.fft.rfft2(waves, size) * np.exp(2j * np.pi * turns), size)
+    return np.asarray(moved[: waves.shape[0], : waves.shape[1]], np.float32)
+
+
+def _levelled(waves: Plane) -> Plane:
+    """Make all structure equally strong, or one edge would decide what fits."""
+    levelled: Plane = waves / np.sqrt(box_mean(waves**2, WINDOW) + VISIBLE)
+    return levelled
+
+
+def _fast(count: int) -> int:
+    """Round up to a length that Fourier transforms do quickly: 2**n or 3 * 2**n."""
+    power = 1 << (count - 1).bit_length()
+    return power * 3 // 4 if power * 3 // 4 >= count else power
