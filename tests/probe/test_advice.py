@@ -17,7 +17,7 @@ from tests import draw
 from tests.conftest import configured
 from tests.probe.gateway import DESCRIBED, IDS, KEY, SPELLED, Gateway, Given, images
 from tests.probe.shapes import ANSWERS, SHAPES
-from tests.upstream import Upstream, cut, hanging
+from tests.upstream import EDITED, Upstream, cut, described, hanging
 
 
 async def probed(
@@ -215,6 +215,7 @@ async def test_call_is_the_one_that_a_worker_makes(
     client: EditsClient, decoders: Decoders, upstream: Upstream
 ) -> None:
     """The scripted endpoint gets the drawn picture and a prompt with both rules and the schema."""
+    upstream.script = [described(EDITED)]
     report = await probed(client, decoders, upstream.url, "openai-images")
     (call,) = upstream.calls
     assert (call.image, call.prompt) == (specimen.picture(), specimen.PROMPT)

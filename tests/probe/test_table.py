@@ -22,11 +22,11 @@ def test_drawn_picture_is_what_it_should_be() -> None:
 
 
 def test_every_outcome_has_its_own_advice() -> None:
-    """Only what ends no probe's call (a lost worker) falls to the row for what is unknown."""
+    """Only what ends no probe's call (a lost worker, a proof) falls to the row of the unknown."""
     unknown = {
         name for name in outcomes.TABLE if advising.advice(Facts(name, 418)).fact == "unknown"
     }
-    assert unknown == {"lost", "released"}
+    assert unknown == {"lost", "released", "unfaithful_edit"}
 
 
 def test_only_a_described_call_works() -> None:
