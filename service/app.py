@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -12,6 +12,7 @@ from pathlib import Path
 from service import (
     administering,
     log,
+    looking,
     preparing,
     resources,
     settings,
@@ -21,10 +22,10 @@ from service.edits import Upstream
 from service.edits.client import EditsClient
 from service.errors import StartRefused
 from service.intake import Intake
+from service.local import MODEL, missing_packages
 from service.local import server as local_server
 from service.pictures import headers
 from service.pictures.pool import Decoders
-from service.proving import Handling
 from service.settings import Settings
 from service.store import Conn, Pool, database, migrations
 from service.store.database import Database
@@ -70,6 +71,23 @@ def upstreams_of(configured: Settings) -> list[Upstream]:
             "or run `moderation up`, which starts the local edits endpoint"
         )
     return [upstream_of(table, os.environ) for table in configured.upstream]
+
+
+def second_look_of(configured: Settings, upstreams: Sequence[Upstream]) -> int:
+    """
+    Tell how many detector processes a worker has; StartRefused if they are asked for in vain.
+
+    Behind the local endpoint there are none by default: the very same ones have looked twice.
+    """
+    missing = missing_packages()
+    if configured.second_look is None:
+        return int(not missing and any(one.model != MODEL for one in upstreams))
+    if configured.second_look and missing:
+        raise StartRefused(
+            f"MODERATION_SECOND_LOOK={configured.second_look} needs {', '.join(missing)}: "
+            "pip install 'moderation-service[local]'"
+        )
+    return configured.second_look
 
 
 def public_url(configured: Settings) -> str:
@@ -137,9 +155,11 @@ async def work(configured: Settings) -> None:
     upstreams = upstreams_of(configured)
     pace = Pace(configured.concurrency, timedelta(seconds=configured.lease_s), configured.grace_s)
     decoders = Decoders(configured.decoders)
+    second_look = second_look_of(configured, upstreams)
     async with (
         _opened(where, "work", WORKER_CONNECTIONS, needed) as pool,
         EditsClient() as client,
+        looking.opened(second_look) as detectors,
     ):
         await decoders.start()
         try:
@@ -149,9 +169,11 @@ async def work(configured: Settings) -> None:
                 client,
                 upstreams,
                 public_url(configured),
-                handling=Handling(configured.proof == "enforce", configured.keep_raw),
+                detectors=detectors,
+                keep_raw=configured.keep_raw,
             )
-            log.get().info("working", upstreams=[one.name for one in upstreams], pid=os.getpid())
+            names = [one.name for one in upstreams]
+            log.get().info("working", upstreams=names, second_look=second_look, pid=os.getpid())
             await Worker(pool, where, attempting, pace).run(stop_on_signals())
         finally:
             await decoders.stop()
@@ -212,14 +234,17 @@ async def local(
     port: int,
     listener: socket.socket | None,
     ready: Callable[[str], None],
+    *,
+    redact: bool,
 ) -> None:
-    """Run only the local edits endpoint until SIGTERM."""
+    """Run only the local edits endpoint until SIGTERM; without ``redact`` it edits nothing."""
     await local_server.serve(
         host=configured.host,
         port=port,
         processes=configured.local_processes,
         sock=listener,
         ready=ready,
+        redact=redact,
     )
 
 

@@ -10,12 +10,13 @@ from service.edits.client import EditsClient
 from service.entrance import Entrance
 from service.errors import Unreadable
 from service.limiting import Denied
+from service.looking import BLIND, Detectors
 from service.pictures.pool import Decoders
 from service.policy import tokens
 from service.policy.descriptions import Checker
 from service.policy.rulesets import Ruleset
 from service.policy.tokens import Window
-from service.proving import ENFORCED, Handling
+from service.proving import Prover
 from service.store import Conn, Pool, attempts, images, kept_edits, rulesets, uploads
 from service.writing import ABANDON_WAITS_S, write
 
@@ -37,10 +38,13 @@ class Attempting:
         upstreams: Sequence[Upstream],
         public_url: str,
         *,
-        handling: Handling = ENFORCED,
+        detectors: Detectors = BLIND,
+        keep_raw: bool = False,
     ) -> None:
         self._pool, self._decoders = pool, decoders
-        self._calling, self._entrance = Calling(decoders, client, handling), Entrance(pool)
+        prover = Prover(decoders, detectors)
+        self._calling = Calling(decoders, client, prover, keep_raw=keep_raw)
+        self._entrance = Entrance(pool)
         self._upstreams, self._public_url = upstreams, public_url
         self._versions: dict[tuple[str, int], Version] = {}
 

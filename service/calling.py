@@ -19,7 +19,7 @@ from service.policy import descriptions
 from service.policy.descriptions import Checker, DescriptionInvalid, Judgement
 from service.policy.rulesets import Ruleset
 from service.policy.tokens import Size
-from service.proving import THUMBNAIL_SIDE, Handling
+from service.proving import THUMBNAIL_SIDE, Prover
 from service.store import attempts, images, uploads
 from service.store.kept_edits import KeptEdit
 from service.store.proofs import Proof
@@ -110,10 +110,17 @@ class _Came:
 
 
 class Calling:
-    """Makes the calls; client and decoders are opened and closed by the composition root."""
+    """
+    Makes the calls; what it is given is opened and closed by the composition root.
 
-    def __init__(self, decoders: Decoders, client: EditsClient, handling: Handling) -> None:
-        self._decoders, self._client, self._handling = decoders, client, handling
+    ``keep_raw``: the upstream's own picture is kept beside the final one.
+    """
+
+    def __init__(
+        self, decoders: Decoders, client: EditsClient, prover: Prover, *, keep_raw: bool
+    ) -> None:
+        self._decoders, self._client = decoders, client
+        self._prover, self._keep_raw = prover, keep_raw
 
     async def make(self, job: Job, call: Call) -> Described:
         """
@@ -149,9 +156,8 @@ class Calling:
             failure = _failed("invalid_description", str(error), came.reply, came.text)
             raise Undescribed(failure, await self._brought(job, came), error.reasons) from error
         proof, final = await self._proven(job, came, description)
-        if self._handling.enforce:
-            judgement = proving.judged(judgement, proof, job.version.ruleset)
-        raw = (await self._brought(job, came)).image if self._handling.keep_raw else None
+        judgement = proving.judged(judgement, proof, job.version.ruleset)
+        raw = (await self._brought(job, came)).image if self._keep_raw else None
         return Described(
             edited=final.image,
             thumbnail=final.thumbnail,
@@ -170,20 +176,12 @@ class Calling:
         self, job: Job, came: _Came, description: dict[str, Any]
     ) -> tuple[Proof, Edited]:
         """Prove the edit in the places that the description names; give the final picture."""
-        ruleset, enforce = job.version.ruleset, self._handling.enforce
         try:
-            proof, final = await proving.prove(
-                self._decoders,
-                ruleset,
-                job.canonical.data,
-                came.image,
-                description,
-                confined=enforce and ruleset.confine,
+            proof, final = await self._prover.prove(
+                job.version.ruleset, job.canonical.data, came.image, description
             )
         except Unreadable as error:
             raise _unreadable(error, came.reply, came.text) from error
-        if not enforce:
-            return proof, await self._brought(job, came)
         if final is None:
             raise Unfaithful(proof, came.reply, came.text)
         return proof, Edited(image_of(final), _thumbnail(final), came.edit_attempt)

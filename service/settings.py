@@ -56,10 +56,12 @@ class Settings(BaseModel):
     decoders: int = Field(2, ge=1, le=64, description="decoding processes per worker process")
     lease_s: float = Field(30.0, ge=2, le=60, description="lease of an upload being worked on")
     grace_s: float = Field(20.0, ge=0, le=600, description="time to finish work after SIGTERM")
-    proof: Literal["measure", "enforce"] = Field(
-        "measure",
-        description="what follows from the proof of an edit: nothing yet (measure), or confinement,"
-        " enforced redactions and unfaithful_edit (enforce)",
+    second_look: int | None = Field(
+        None,
+        ge=0,
+        le=64,
+        description="detector processes per worker process that look at pictures once more;"
+        " if unset 1 where the `local` extra is installed, and none behind the local endpoint",
     )
     keep_raw: bool = Field(
         False, description="keep each edit as the upstream gave it, beside the final picture"

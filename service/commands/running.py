@@ -79,7 +79,13 @@ def work() -> None:
 @click.option("--port", type=click.IntRange(0, 65535), default=8090, show_default=True)
 @click.option("--processes", type=click.IntRange(1, 64), help="Detector processes.")
 @click.option("--fd", type=int, hidden=True, help="A listening socket handed over by `up`.")
-def local(port: int, processes: int | None, fd: int | None) -> None:
+@click.option(
+    "--no-redaction",
+    is_flag=True,
+    hidden=True,
+    help="For tests of what relies on it: tell edits as made, and make none.",
+)
+def local(port: int, processes: int | None, fd: int | None, *, no_redaction: bool) -> None:
     """
     Run only the local edits endpoint.
 
@@ -98,7 +104,7 @@ def local(port: int, processes: int | None, fd: int | None) -> None:
         if listener is None:
             click.echo(f"the local edits endpoint answers at {address}/v1/images/edits", err=True)
 
-    asyncio.run(app.local(configured, port, listener, ready))
+    asyncio.run(app.local(configured, port, listener, ready, redact=not no_redaction))
 
 
 @click.command()

@@ -3,6 +3,7 @@ The local edits endpoint: an OpenAI-shaped `/v1/images/edits` whose model is a s
 What its modules share stands here, free of OpenCV and onnxruntime, which only pool children load.
 """
 
+import importlib.util
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Self
@@ -27,6 +28,13 @@ HINTS = (
     "barcode",
     "nudity",
 )
+
+_PACKAGES = ("cv2", "onnxruntime", "phonenumbers", "rapidocr", "zxingcpp")
+
+
+def missing_packages() -> list[str]:
+    """Name what of the `local` extra is not installed, without importing it; nothing, if all is."""
+    return [name for name in _PACKAGES if importlib.util.find_spec(name) is None]
 
 
 class RequestRefused(ServiceError):
@@ -154,3 +162,30 @@ class Edited:
     width: int
     height: int
     description: str
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """
+    A question about one picture: ``text``, what in it addresses the model; ``things``, all else.
+
+    The picture is what ``local.pictures.decode`` takes.
+    """
+
+    image: bytes
+    text: bool
+    things: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """
+    What was seen in a picture of ``width`` x ``height`` pixels; empty where it was not asked for.
+
+    ``sightings`` are of every kind that the detectors know; ``text_to_model`` has no personal data.
+    """
+
+    sightings: tuple[Sighting, ...]
+    text_to_model: tuple[str, ...]
+    width: int
+    height: int

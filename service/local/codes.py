@@ -40,6 +40,17 @@ def find(pixels: NDArray[np.uint8]) -> list[Sighting]:
     return found
 
 
+def texts(pixels: NDArray[np.uint8]) -> list[str]:
+    """
+    Return what the codes in a picture of shape (height, width, RGB) say, character for character.
+
+    zxing reads PDF417 up to about 5 degrees aslant, and the square codes at any angle.
+    """
+    # The default mode writes control characters as names, which would stand between letters.
+    found = zxingcpp.read_barcodes(np.ascontiguousarray(pixels), text_mode=zxingcpp.TextMode.Plain)
+    return [code.text for code in found]
+
+
 def _kind(name: str) -> str:
     return "qr_code" if "QR" in name else "barcode"
 

@@ -12,13 +12,14 @@ from service.local import (
     Box,
     Edited,
     Job,
+    Look,
     Rule,
+    Seen,
     Sighting,
+    addressed,
     codes,
     description,
     instructions,
-    personal_data,
-    persuasion,
     pictures,
     redaction,
     text,
@@ -28,7 +29,6 @@ from service.local.faces import FaceFinder
 from service.local.nudity import NudityFinder
 
 _CODES = frozenset({"qr_code", "barcode"})
-_MAX_LINES_TO_MODEL = 20
 
 
 class Engine:
@@ -42,9 +42,9 @@ class Engine:
         self._nudity = NudityFinder.installed()
         self.kinds = frozenset(HINTS) - (frozenset() if self._nudity else {"nudity"})
 
-    def edit(self, job: Job) -> Edited:
+    def edit(self, job: Job, *, redact: bool = True) -> Edited:
         """
-        Do one edit from bytes to bytes.
+        Do one edit from bytes to bytes; without ``redact`` it is told as if done, and not done.
 
         Raises:
             RequestRefused: The picture or the prompt cannot be used.
@@ -55,9 +55,10 @@ class Engine:
         wanted = frozenset(hint for rule in orders.rules for hint in rule.hints)
         pixels = np.asarray(picture.image)
         lines = self._reader.lines(pixels)
-        seen = self._look(pixels, lines, wanted & self.kinds)
+        seen = self._find(pixels, lines, wanted & self.kinds)
         findings = _judged(orders.rules, seen, picture.image.size)
-        findings = self._redacted(picture.image, findings)
+        if redact:
+            findings = self._redacted(picture.image, findings)
         image, output_format = pictures.encode(picture, job.output_format)
         account = Account(
             size=picture.image.size,
@@ -66,16 +67,34 @@ class Engine:
                 *(rule.id for rule in orders.rules if not self._assesses(rule)),
                 *orders.unread,
             ],
-            text_to_model=_addressed(lines),
+            text_to_model=addressed.read(pixels, lines, self._reader),
             text_lines=len(lines),
         )
         width, height = picture.image.size
         return Edited(image, output_format, width, height, description.write(account))
 
+    def look(self, look: Look) -> Seen:
+        """
+        Look at one picture without editing it.
+
+        Raises:
+            RequestRefused: It is no picture that can be used.
+            DetectorFailed: A detector gave no usable answer.
+        """
+        pixels = np.asarray(pictures.decode(look.image).image)
+        lines = self._reader.lines(pixels)
+        height, width = pixels.shape[:2]
+        return Seen(
+            sightings=tuple(self._find(pixels, lines, self.kinds)) if look.things else (),
+            text_to_model=tuple(addressed.read(pixels, lines, self._reader)) if look.text else (),
+            width=width,
+            height=height,
+        )
+
     def _assesses(self, rule: Rule) -> bool:
         return bool(rule.hints) and self.kinds.issuperset(rule.hints)
 
-    def _look(
+    def _find(
         self, pixels: NDArray[np.uint8], lines: list[text.Line], kinds: frozenset[str]
     ) -> list[Sighting]:
         """Run the detectors that the kinds need and keep only what was asked for."""
@@ -104,7 +123,7 @@ class Engine:
         kinds = frozenset(one.sighting.kind for one in changed)
         pixels = np.asarray(image)
         lines = self._reader.lines(pixels) if kinds - _CODES - {"face", "nudity"} else []
-        seen = self._look(pixels, lines, kinds - {"face"})
+        seen = self._find(pixels, lines, kinds - {"face"})
         for one in changed:
             if one.sighting.kind == "face" and one.area:
                 near = one.area.grown(one.area.width // 2, one.area.height // 2, image.size)
@@ -163,9 +182,3 @@ def _boxed(image: Image.Image, findings: list[Finding], seen: Sighting) -> list[
         one.rule for one in findings if seen.kind in one.rule.hints and one.edit != "none"
     )
     return [*findings, *(Finding(rule, seen, area, "box") for rule in rules)]
-
-
-def _addressed(lines: list[text.Line]) -> list[str]:
-    """Return the rows that address the model, without the personal data in them."""
-    rows = text.paragraphs(lines)
-    return [personal_data.mask(rows[at]) for at in persuasion.find(rows)][:_MAX_LINES_TO_MODEL]

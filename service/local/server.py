@@ -2,7 +2,6 @@
 
 import asyncio
 import base64
-import importlib.util
 import json
 import os
 import signal
@@ -14,12 +13,11 @@ from aiohttp import web
 
 from service import log
 from service.errors import StartRefused
-from service.local import MAX_BYTES, MODEL, Edited, RequestRefused, form
+from service.local import MAX_BYTES, MODEL, Edited, RequestRefused, form, missing_packages
 from service.local.pool import DetectorPool, PoolUnavailable
 
 POOL = web.AppKey("pool", DetectorPool)
 
-_NEEDED = ("cv2", "onnxruntime", "phonenumbers", "rapidocr", "zxingcpp")
 _FINISH_S = 120.0
 _RETRY_AFTER_S = 1
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -35,6 +33,7 @@ async def serve(
     processes: int,
     sock: socket.socket | None = None,
     ready: Callable[[str], None] | None = None,
+    redact: bool = True,
 ) -> None:
     """
     Serve until SIGTERM or SIGINT, then finish the requests in flight and stop the pool.
@@ -44,6 +43,7 @@ async def serve(
         processes: Children that run detectors; each takes one core and about 600 MB.
         sock: A listening socket to use instead of host and port.
         ready: Called with the base URL (without a path) once every child is warm.
+        redact: False, for tests only, answers with descriptions of edits that are not made.
 
     Raises:
         StartRefused: The `local` extra is missing, the address is taken, or no child got warm.
@@ -51,7 +51,9 @@ async def serve(
     _require_extra()
     if processes < 1:
         raise StartRefused(f"processes is {processes}; it must be at least 1")
-    pool = DetectorPool(processes)
+    if not redact:
+        _logger.warning("local_edits_without_redaction")
+    pool = DetectorPool(processes, redact=redact)
     # A caller that is gone needs no answer: its job leaves the queue, if it has not begun.
     runner = web.AppRunner(
         create_app(pool), access_log=None, shutdown_timeout=_FINISH_S, handler_cancellation=True
@@ -163,8 +165,7 @@ def _answer(edited: Edited) -> bytes:
 
 
 def _require_extra() -> None:
-    """Look for the detectors' packages without importing them."""
-    missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
+    missing = missing_packages()
     if missing:
         raise StartRefused(
             f"The local edits endpoint needs {', '.join(missing)}: "
@@ -196,7 +197,8 @@ async def _until_signalled(
     for number in _SIGNALS:
         loop.add_signal_handler(number, stopped.set)
     waiting = asyncio.create_task(stopped.wait())
-    warming = asyncio.create_task(pool.start())
+    pool.start()
+    warming = asyncio.create_task(pool.ready())
     try:
         await asyncio.wait((waiting, warming), return_when=asyncio.FIRST_COMPLETED)
         if stopped.is_set():

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 from rapidocr import RapidOCR
+from rapidocr.utils.process_img import get_rotate_crop_image
 
 from service.local import Box, DetectorFailed, Sighting, personal_data
 
@@ -24,8 +25,15 @@ _SETTINGS = {
 }
 # Fewer rows of pixels than this hold no legible letter.
 _MIN_SIDE = 8
+# RapidOCR shrinks pictures to this many pixels a side, in steps, and fails where no step is left.
+_MAX_SIDE = 2000
+_STEP = 32
 _MIN_DOCUMENT_ROWS = 3
 _TRIAL = "Trial 2468"
+# Scores of the recogniser: what is legible at all; below the other one, text may stand otherwise.
+_LEGIBLE = 0.5
+_UPRIGHT = 0.95
+_MAX_DOUBTFUL = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,19 +79,66 @@ class Reader:
         """
         if min(pixels.shape[:2]) < _MIN_SIDE:
             return []
-        result: Any = self._ocr(np.ascontiguousarray(pixels[:, :, ::-1]))
+        result = self._recognise(pixels[:, :, ::-1], _LEGIBLE)
         if result.boxes is None:
             return []
-        texts = getattr(result, "txts", None)
-        # RapidOCR logs a failed recognition and returns the places without any text.
-        if texts is None or len(texts) != len(result.boxes):
-            raise DetectorFailed("Text was located in the picture and could not be read")
+        texts = result.txts
         words = getattr(result, "word_results", ())
         aligned = words if len(words) == len(texts) else ((),) * len(texts)
         return [
             recognised(text, box, parts)
             for text, box, parts in zip(texts, result.boxes, aligned, strict=True)
         ]
+
+    def ways(self, pixels: NDArray[np.uint8]) -> tuple[list[str], list[str], list[str]]:
+        """
+        Read a picture of shape (height, width, RGB) for text that stands in an unusual way.
+
+        Returns:
+            All lines upright, however badly they read; then the largest of those that read badly
+            upside down; then these in a mirror.
+
+        Raises:
+            DetectorFailed: Text was located and could not be read.
+        """
+        if min(pixels.shape[:2]) < _MIN_SIDE:
+            return [], [], []
+        bgr = np.ascontiguousarray(pixels[:, :, ::-1])
+        result = self._recognise(bgr, 0.0)
+        if result.boxes is None:
+            return [], [], []
+        badly = np.flatnonzero(np.asarray(result.scores) < _UPRIGHT)
+        largest = sorted(badly, key=lambda at: -cv2.contourArea(result.boxes[at]))[:_MAX_DOUBTFUL]
+        crops = [get_rotate_crop_image(bgr, result.boxes[at]) for at in sorted(largest)]
+        turned = [self._line(crop[::-1, ::-1]) for crop in crops]
+        return list(result.txts), turned, [self._line(crop[:, ::-1]) for crop in crops]
+
+    def _line(self, bgr: NDArray[np.uint8]) -> str:
+        """Read one line that fills the picture."""
+        [read] = self._recognise(bgr, 0.0, located=False).txts
+        return str(read)
+
+    def _recognise(self, bgr: NDArray[np.uint8], least: float, *, located: bool = True) -> Any:
+        """
+        Run the models; RapidOCR remembers these arguments, so that each call gives all of them.
+
+        Raises:
+            DetectorFailed: Text was located and could not be read, which RapidOCR only logs.
+        """
+        result = self._ocr(_widened(bgr), use_det=located, text_score=least)
+        places = getattr(result, "boxes", None)
+        expected = 0 if places is None else len(places)
+        if len(getattr(result, "txts", None) or ()) != (expected if located else 1):
+            raise DetectorFailed("Text was located in the picture and could not be read")
+        return result
+
+
+def _widened(bgr: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Repeat the last row or column of a long strip, so that it can be shrunk."""
+    height, width = bgr.shape[:2]
+    side = max(height, width) * _STEP // _MAX_SIDE
+    below, beside = max(0, side - height), max(0, side - width)
+    return np.pad(bgr, ((0, below), (0, beside), (0, 0)), mode="edge")
 
 
 def personal(lines: Sequence[Line]) -> list[Sighting]:

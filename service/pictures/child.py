@@ -66,7 +66,10 @@ def _canonical(head: dict[str, Any], payloads: list[bytes]) -> Answer:
 
 def _finished(head: dict[str, Any], payloads: list[bytes]) -> Answer:
     original, edited, listed = payloads
-    regions = [Region(box and tuple(box), edit, rule) for box, edit, rule in json.loads(listed)]
+    regions = [
+        Region(box and tuple(box), edit, rule, tuple(seen))
+        for box, edit, rule, seen in json.loads(listed)
+    ]
     done = finish(
         original,
         edited,

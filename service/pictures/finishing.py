@@ -12,10 +12,11 @@ from PIL import Image
 
 from service.pictures.canonical import decoded, encoded, refusals
 from service.pictures.wire import Finished
-from service.proof import Region
+from service.proof import FULL, Box, Rect, Region
 from service.proof.confining import confine
 from service.proof.outside import Outside
 from service.proof.proving import Proof, RegionProof, prove
+from service.proof.sampling import View
 
 
 def finish(
@@ -44,8 +45,9 @@ def finish(
         pixels, changed = np.asarray(before), np.asarray(after)
         proof = prove(pixels, changed, regions)
         heat = _grey_png(proof.outside) if proof.outside else None
+        facts = _facts(proof, Rect.whole(pixels), confined=confined)
         if proof.verdict == "other_picture":
-            return Finished(_facts(proof), heat, None)
+            return Finished(facts, heat, None)
         if confined:
             changed = confine(pixels, proof.registration.view, regions, enforce=proof.unproven)
         final = encoded(
@@ -54,7 +56,7 @@ def finish(
             lossless=header.lossless,
             thumbnail_side=thumbnail_side,
         )
-        return Finished(_facts(proof), heat, final)
+        return Finished(facts, heat, final)
 
 
 def _grey_png(outside: Outside) -> bytes:
@@ -63,8 +65,8 @@ def _grey_png(outside: Outside) -> bytes:
     return file.getvalue()
 
 
-def _facts(proof: Proof) -> dict[str, Any]:
-    outside = proof.outside
+def _facts(proof: Proof, whole: Rect, *, confined: bool) -> dict[str, Any]:
+    outside, view = proof.outside, proof.registration.view
     return {
         "verdict": proof.verdict,
         "agreement": round(proof.registration.agreement, 4),
@@ -72,7 +74,11 @@ def _facts(proof: Proof) -> dict[str, Any]:
         "stretch": round(proof.stretch, 4),
         "pdq_distance": proof.distance,
         "outside": {"tiles": outside.tiles, "changed": outside.changed} if outside else None,
-        "regions": [_region(one) for one in proof.regions],
+        "regions": [
+            _region(one)
+            | {"final_box_2d": one.region.box if confined else _placed(one.region.box, whole, view)}
+            for one in proof.regions
+        ],
     }
 
 
@@ -82,8 +88,21 @@ def _region(one: RegionProof) -> dict[str, Any]:
         "box_2d": one.region.box,
         "edit": one.region.edit,
         "verdict": one.verdict,
+        "seen": list(one.region.seen),
     }
     if one.remaining is not None:
         left = [None if share is None else round(share, 4) for share in one.remaining.left]
         facts |= {"left": left, "moved": round(one.remaining.moved, 4)}
     return facts
+
+
+def _placed(box: Box | None, whole: Rect, view: View) -> list[int] | None:
+    """Tell where a region of the original lies in the edited picture, in thousandths of that."""
+    if box is None:
+        return None
+    ymin, xmin, ymax, xmax = (share / FULL for share in box)
+    tall, wide, _ = view.pixels.shape
+    ys = view.rows(np.array([ymin, ymax]) * whole.height) / tall
+    xs = view.columns(np.array([xmin, xmax]) * whole.width) / wide
+    corners = np.rint(np.clip([ys[0], xs[0], ys[1], xs[1]], 0, 1) * FULL)
+    return [int(one) for one in corners]

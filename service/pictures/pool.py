@@ -7,9 +7,9 @@ from service import log
 from service.errors import LocalFault, Unreadable
 from service.pictures import wire
 from service.pictures.process import DecoderProcess, Died
-from service.pictures.wire import MAX_PAYLOAD, Answer, Asked, Finished, Picture
+from service.pictures.wire import MAX_PAYLOAD, Answer, Asked, Finished, Picture, Place
 
-__all__ = ["Decoders", "Finished", "Picture"]
+__all__ = ["Decoders", "Finished", "Picture", "Place"]
 
 DEADLINE_S = 30.0
 
@@ -74,7 +74,7 @@ class Decoders:
         self,
         original: bytes,
         edited: bytes,
-        regions: Sequence[tuple[Sequence[int] | None, str, str]],
+        regions: Sequence[Place],
         *,
         confined: bool,
         thumbnail_side: int,
@@ -85,7 +85,7 @@ class Decoders:
         Args:
             original: The canonical picture's file.
             edited: The file that the upstream gave.
-            regions: box_2d, the rule's edit and its id, of each finding.
+            regions: Of each finding; see ``wire.Place``.
 
         Raises:
             Unreadable: The edited file cannot be decoded, or two children died of it.

@@ -8,8 +8,9 @@ the JSON lists under ``payloads``.  The child says ``{"ready": true}`` once, the
   ``{"mime": str, "width": int, "height": int, "frames": int}`` (payloads: the picture and, if
   asked, its thumbnail);
 - ``{"thumbnail_side": int, "confined": bool}`` (payloads: the canonical picture, the edited file,
-  the regions as JSON) with the fields above or none (payloads: the facts of the proof as JSON, the
-  heat map or nothing, then the final picture and its thumbnail if there is one);
+  the regions as JSON, each ``[box_2d | null, edit, rule, [kind, ...]]``) with the fields above or
+  none (payloads: the facts of the proof as JSON, the heat map or nothing, then the final picture
+  and its thumbnail if there is one);
 - any of them with ``{"unreadable": str}``, or ``{"out_of_memory": str}``, after which it exits.
 """
 
@@ -17,9 +18,11 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 
 Answer = TypeVar("Answer")
+# Of each finding: box_2d, the rule's edit and id, and what detectors still saw of it.
+Place: TypeAlias = tuple[Sequence[int] | None, str, str, Sequence[str]]
 
 PICTURES_PER_CHILD = 200
 MAX_HEAD = 4_096
@@ -92,12 +95,12 @@ def ask_canonical(data: bytes, thumbnail_side: int | None) -> Asked[Picture]:
 def ask_finished(
     original: bytes,
     edited: bytes,
-    regions: Sequence[tuple[Sequence[int] | None, str, str]],
+    regions: Sequence[Place],
     *,
     confined: bool,
     thumbnail_side: int,
 ) -> Asked[Finished]:
-    """Ask for proof and final picture; ``regions`` are box_2d, edit and rule of each finding."""
+    """Ask for proof and final picture."""
     head: dict[str, object] = {"thumbnail_side": thumbnail_side, "confined": confined}
     return Asked(head, (original, edited, json.dumps(regions).encode()), finished)
 

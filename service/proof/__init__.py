@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 Pixels = NDArray[np.uint8]
 Plane = NDArray[np.float32]
+Box = tuple[int, int, int, int]
 Edit = Literal["none", "blur", "pixelate", "box", "remove", "block_image"]
 
-_FULL = 1000
+FULL = 1000  # of a box's numbers
 _MARGIN = 16
 _ROUNDING = 2
 
@@ -101,20 +102,22 @@ class Region:
     """
     One place of the original that a rule wants edited.
 
-    ``box`` is (ymin, xmin, ymax, xmax) in thousandths of the original, None for all of it.
+    ``box`` is (ymin, xmin, ymax, xmax) in thousandths of the original, None for all of it;
+    ``seen`` are the kinds of things that detectors still found there, whatever the edit looks like.
 
     Raises:
         ValueError: The box is inside out or leaves the picture.
     """
 
-    box: tuple[int, int, int, int] | None
+    box: Box | None
     edit: Edit
     rule: str
+    seen: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.box is not None:
             ymin, xmin, ymax, xmax = self.box
-            if not (0 <= ymin <= ymax <= _FULL and 0 <= xmin <= xmax <= _FULL):
+            if not (0 <= ymin <= ymax <= FULL and 0 <= xmin <= xmax <= FULL):
                 raise ValueError(f"{self.box} is no box of ymin, xmin, ymax, xmax from 0 to 1000")
 
     def rect(self, whole: Rect) -> Rect:
@@ -132,5 +135,5 @@ class Region:
 
 
 def _pixels(low: int, high: int, side: int) -> tuple[int, int]:
-    first = min(low * side // _FULL, side - 1)
-    return first, max(first + 1, math.ceil(high * side / _FULL))
+    first = min(low * side // FULL, side - 1)
+    return first, max(first + 1, math.ceil(high * side / FULL))

@@ -6,12 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.proof import Edit, Pixels, Rect, Region
-from service.proof.redacting import STRENGTH, redact
+from service.proof.redacting import STRENGTH, TEXTURED, redact
 from service.proof.remaining import remaining
 from service.proof.sampling import View
 
 _MAX_FEATHER = 8
-_TEXTURED = ("blur", "pixelate")
 
 
 def confine(
@@ -24,7 +23,8 @@ def confine(
         original: Height x width x 3; left as it is.
         edited: The edited picture on the original's coordinates, ``Registration.view``.
         regions: Those with the edit ``none`` stay the original's.
-        enforce: Indices of the regions whose rule's own edit is made here instead.
+        enforce: Indices of the regions whose rule's own edit is made here instead; a box, where a
+            detector saw what the edit should have hidden.
 
     Returns:
         A new picture of the original's size.  No pixel outside the regions differs from the
@@ -34,7 +34,7 @@ def confine(
     final = original.copy()
     whole = Rect.whole(original)
     changing = [
-        (at, region.edit, region.rect(whole))
+        (at, "box" if region.seen else region.edit, region.rect(whole))
         for at, region in enumerate(regions)
         if region.edit != "none"
     ]
@@ -44,7 +44,7 @@ def confine(
     enforced = [(edit, rect) for at, edit, rect in changing if at in enforce]
     for edit, rect in sorted(enforced, key=lambda one: STRENGTH.index(one[0])):
         redact(final, original, rect, edit)
-        if edit in _TEXTURED and not _gone(final, original, rect, edit):
+        if edit in TEXTURED and not _gone(final, original, rect, edit):
             redact(final, original, rect, "box")
     return final
 

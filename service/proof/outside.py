@@ -101,9 +101,12 @@ def _excess(
     change = after - before
     detail, bright = luma(change), luma(before)
     means = _tiled(change, rows, columns)
-    squares = _tiled(np.stack([detail**2, bright, bright**2]), rows, columns)
+    squares = [_tiled(one[None], rows, columns)[0] for one in (detail**2, bright, bright**2)]
     rest = np.sqrt(np.maximum(squares[0] - luma(means) ** 2, 0))
-    activity = _greatest_near(np.sqrt(np.maximum(squares[2] - squares[1] ** 2, 0)))
+    within = np.sqrt(np.maximum(squares[2] - squares[1] ** 2, 0))
+    # An edge may lie just between two flat tiles, and a little off in the edited picture.
+    across = (_greatest_near(squares[1]) + _greatest_near(-squares[1])) / 2
+    activity = np.maximum(_greatest_near(within), across)
     worst: Plane = np.maximum(
         np.abs(means).max(axis=0) / (_MEAN + _MEAN_OF_ACTIVITY * activity),
         rest / (_REST + tolerance * activity),
@@ -114,7 +117,7 @@ def _excess(
 def _greatest_near(tiles: Plane) -> Plane:
     """Take the greatest of each tile and its eight neighbours: edges shift from tile to tile."""
     height, width = tiles.shape
-    padded = np.pad(tiles, 1)
+    padded = np.pad(tiles, 1, mode="edge")
     shifted = [
         padded[down : down + height, right : right + width]
         for down in range(3)

@@ -7,14 +7,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.proof import Plane, Rect
-from service.proof.sampling import SAME, Mapping, Steps, View, box_mean
+from service.proof.sampling import SAME, Mapping, Steps, View, box_mean, interpolated
 
 MAX_STRETCH = 1.2
 MAX_SHIFT = 0.12
 SIDE = 256  # samples of the longer side at the finest level
 _MAX_STEPS = 10
-_STILL = 0.02  # samples, below which a step is not worth another
+_STILL = 0.05  # samples, below which a step is not worth another
 _PULLS = (3e-4, 3e-5, 1e-5)  # one a level: the finest ones can tell scale from shift
+_ROUNDING = 0.1  # samples
 _AROUND = 2  # samples around a region that are not compared, for edits that fade out
 
 
@@ -81,31 +82,27 @@ class Scene:
         """
         height, width = self.original.shape
         tall, wide = self.edited.shape
-        rows, inside_rows = _read(self.edited, _centres(place.rows, height, tall))
-        both, inside_columns = _read(rows.T, _centres(place.columns, width, wide))
-        compared = self.compared * np.outer(inside_rows, inside_columns)
-        return both.T * compared + self.original * (1 - compared), compared
+        ys, xs = _centres(place.rows, height, tall), _centres(place.columns, width, wide)
+        moved = interpolated(interpolated(self.edited, ys, -2), xs, -1)
+        compared = self.compared * np.outer(_within(ys, tall), _within(xs, wide))
+        return moved * compared + self.original * (1 - compared), compared
 
 
 def _centres(mapping: Mapping, count: int, side: int) -> Steps:
     return (mapping((np.arange(count) + 0.5) / count - 0.5) + 0.5) * side - 0.5
 
 
-def _read(values: Plane, at: Steps) -> tuple[Plane, Plane]:
-    """Read rows between rows; also tells which of them exist."""
-    side = values.shape[0]
-    clipped = np.clip(at, 0, side - 1)
-    low = np.minimum(clipped.astype(np.intp), max(side - 2, 0))
-    part = (clipped - low).astype(np.float32)[:, None]
-    mixed = values[low] * (1 - part) + values[np.minimum(low + 1, side - 1)] * part
-    return mixed, ((at > -1) & (at < side)).astype(np.float32)
+def _within(at: Steps, side: int) -> NDArray[np.bool_]:
+    """Tell which places can be read without repeating an edge, but for roundings."""
+    return (at > -_ROUNDING) & (at < side - 1 + _ROUNDING)
 
 
 def scenes(original: View, edited: View, masked: Iterable[Rect]) -> list[Scene]:
     """Make all levels, the coarsest first, each half as large as the next."""
     whole = Rect.whole(original.pixels)
     first, second = thumbnail(original, SIDE), thumbnail(edited, SIDE)
-    compared = np.ones(first.shape, np.float32)
+    compared = np.zeros(first.shape, np.float32)
+    compared[1:-1, 1:-1] = 1  # the outermost samples of a letterboxed picture mix with its bars
     for rect in masked:
         top, left, bottom, right = rect.cells(whole, first.shape)
         compared[

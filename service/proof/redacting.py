@@ -9,6 +9,7 @@ from service.proof import Pixels, Rect
 from service.proof.sampling import Steps, area_means, between
 
 STRENGTH = ("blur", "pixelate", "remove", "box", "block_image")
+TEXTURED = ("blur", "pixelate")  # they leave a coarse picture behind
 
 _CELLS = 8
 _LEAST_CELL = 8

@@ -2,13 +2,12 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
 
 from service.proof import Edit, Plane, Rect
-from service.proof.sampling import View, box_mean
+from service.proof.sampling import View, box_mean, interpolated
 from service.proof.structure import (
     COARSEST,
     VISIBLE,
@@ -28,10 +27,15 @@ _ROUND_ASPECT = 1.6
 _LEAST_THERE = 0.02
 _RATIO = 4.0  # content that was coded at q60 has 10 and more, chance likeness mostly below 2
 _MAX_LEFT = 0.15
+_MAX_MOVED = 0.35  # of many moves one fits a little; what was really moved shows nearly all
 _MAX_LEFT_WITHIN = 0.04
 _LEAST_WITHIN = 0.2
 _LEAST_RADIUS = 0.6
 _MOVED_OCTAVES = 2
+_MOVES_TRIED = 2
+_WAYS = ((1, 1), (1, -1), (-1, 1), (-1, -1))  # of mirroring: down and across
+_PEAKS = 2  # of each way
+_PEAK = 2  # samples around a peak that belong to it
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +46,9 @@ class Remaining:
     Args:
         left: Per octave, coarse to fine, the share of the places with structure that still show
             it; None where the original has too little to tell.
-        moved: The same share when the edited region is mirrored or shifted to where it fits best,
-            in the second octave if it has structure: walls and lawns are alike in the first.
+        moved: The same share of what both have in common when the edited region is mirrored or
+            shifted to where it fits best, in the second octave if it has structure: walls and
+            lawns are alike in the first.
     """
 
     left: tuple[float | None, ...]
@@ -57,12 +62,25 @@ class Remaining:
     @property
     def gone(self) -> bool:
         """What was there cannot be made out any more."""
-        return self.most <= _MAX_LEFT
+        return self.moved <= _MAX_MOVED and max(self._shares) <= _MAX_LEFT
 
     @property
     def most(self) -> float:
         """Return the greatest share that is left, 0 to 1."""
-        return max(self.moved, *(share or 0.0 for share in self.left))
+        return max(self.moved, *self._shares)
+
+    @property
+    def _shares(self) -> list[float]:
+        return [share or 0.0 for share in self.left]
+
+
+@dataclass(frozen=True, slots=True)
+class _Move:
+    """A way of mirroring, then a shift in samples down and across, and how well both fit."""
+
+    fit: float
+    way: tuple[int, int]
+    shift: tuple[float, float]
 
 
 def coarsest_hidden(rect: Rect) -> float:
@@ -80,21 +98,19 @@ def remaining(original: View, edited: View, rect: Rect, edit: Edit) -> Remaining
     """Measure one region, octave by octave from the longest wave to the pixel's size."""
     inner = rect.shrunk(rect.margin)
     left: list[float | None] = []
-    moved = 0.0
+    moved: tuple[Plane, Plane] | None = None
     for part, shape in _octaves(inner, coarsest_hidden(rect) / COARSEST):
-        signal = octave(principal(original.sample(part, shape)))
         colours = edited.sample(part, shape)
-        main = octave(principal(colours))
+        mains = np.stack([principal(original.sample(part, shape)), principal(colours)])
         coarse = len(left) < _MOVED_OCTAVES
         # Chroma is coded coarsely and slow to compare; fine octaves take one colour of it.
-        others = octave(opponent(colours)) if coarse else main[None]
+        waves = octave(np.concatenate([mains, opponent(colours)]) if coarse else mains)
         # The edge that is repeated beyond the edited picture's frame shows nothing.
-        inside = edited.inside(part, shape)
-        maps = shown(signal, others * inside, ratio=_RATIO)
-        left.append(_left(maps, edit))
+        waves[1:] *= edited.inside(part, shape)
+        left.append(_left(shown(waves[0], waves[1:], ratio=_RATIO), edit))
         if coarse and left[-1] is not None:
-            moved = _left_moved(signal, main * inside, maps.there)
-    return Remaining(tuple(left), moved)
+            moved = mains, waves[:2]
+    return Remaining(tuple(left), _left_moved(*moved) if moved else 0.0)
 
 
 def _octaves(rect: Rect, step: float) -> Iterator[tuple[Rect, tuple[int, int]]]:
@@ -147,22 +163,45 @@ def _ellipse(height: int, width: int) -> NDArray[np.bool_]:
     return inside
 
 
-def _left_moved(original: Plane, edited: Plane, there: NDArray[np.bool_]) -> float:
+def _left_moved(mains: Plane, waves: Plane) -> float:
     """Mirror and shift the edited region to where it correlates best, whatever the sign."""
-    height, width = original.shape
-    reach = max(1, min(height, width) // 3)
+    original, edited = mains
+    likely = sorted(_moves(waves), key=lambda move: -move.fit)[:_MOVES_TRIED]
+    return max(_left_after(original, edited, move) for move in likely)
+
+
+def _moves(waves: Plane) -> Iterator[_Move]:
+    """Give the best shifts for each way of mirroring."""
+    height, width = waves.shape[1:]
+    reach = min(height, width) // 3
     size = _fast(height + reach), _fast(width + reach)
-    waves, even = np.fft.rfft2(_levelled(original), size).conj(), _levelled(edited)
-    best, shift, fitting = 0.0, (0.0, 0.0), edited
-    for down, right in product((1, -1), repeat=2):
-        products = np.abs(np.fft.irfft2(waves * np.fft.rfft2(even[::down, ::right], size), size))
-        near = np.roll(products, (reach, reach), (0, 1))[: 2 * reach + 1, : 2 * reach + 1]
-        if near.max() > best:
-            best, fitting = float(near.max()), edited[::down, ::right]
-            y, x = (int(at) for at in np.unravel_index(int(near.argmax()), near.shape))
-            shift = y - reach + _vertex(near[:, x], y), x - reach + _vertex(near[y], x)
-    maps = shown(original, _shifted(fitting, shift, size)[None], ratio=_RATIO)
-    return float((maps.left & there).sum() / max(1, there.sum()))
+    original, edited = _levelled(waves)
+    mirrored = np.stack([edited[::down, ::right] for down, right in _WAYS])
+    products = np.fft.rfft2(original, size).conj() * np.fft.rfft2(mirrored, size)
+    fits = np.roll(np.abs(np.fft.irfft2(products, size)), (reach, reach), (1, 2))
+    for way, fit in zip(_WAYS, fits[:, : 2 * reach + 1, : 2 * reach + 1], strict=True):
+        for _ in range(_PEAKS):
+            y, x = (int(at) for at in np.unravel_index(int(fit.argmax()), fit.shape))
+            shift = y - reach + _vertex(fit[:, x], y), x - reach + _vertex(fit[y], x)
+            yield _Move(float(fit[y, x]), way, shift)
+            fit[max(0, y - _PEAK) : y + _PEAK + 1, max(0, x - _PEAK) : x + _PEAK + 1] = 0
+
+
+def _left_after(original: Plane, edited: Plane, move: _Move) -> float:
+    """
+    Compare what both share after a move.
+
+    Both are cut to it before they are filtered, so that the filters meet the same edges in both.
+    """
+    down, right = move.way
+    edited = edited[::down, ::right]
+    for axis, shift in ((-2, move.shift[0]), (-1, move.shift[1])):
+        at = np.arange(original.shape[axis]) + shift
+        shared = np.flatnonzero((at >= 0) & (at <= original.shape[axis] - 1))
+        original, edited = original.take(shared, axis), interpolated(edited, at[shared], axis)
+    waves = octave(np.stack([original, edited]))
+    maps = shown(waves[0], waves[1:], ratio=_RATIO)
+    return _share(maps, maps.there)
 
 
 def _vertex(values: Plane, at: int) -> float:
@@ -173,13 +212,6 @@ def _vertex(values: Plane, at: int) -> float:
     return (after - before) / 2 / max(2 * top - before - after, 1e-9)
 
 
-def _shifted(waves: Plane, shift: tuple[float, float], size: tuple[int, int]) -> Plane:
-    """Move a plane up and left by parts of samples; zeros follow from beyond its edges."""
-    turns = np.add.outer(np.fft.fftfreq(size[0]) * shift[0], np.fft.rfftfreq(size[1]) * shift[1])
-    moved = np.fft.irfft2(np.fft.rfft2(waves, size) * np.exp(2j * np.pi * turns), size)
-    return np.asarray(moved[: waves.shape[0], : waves.shape[1]], np.float32)
-
-
 def _levelled(waves: Plane) -> Plane:
     """Make all structure equally strong, or one edge would decide what fits."""
     levelled: Plane = waves / np.sqrt(box_mean(waves**2, WINDOW) + VISIBLE)
@@ -187,6 +219,6 @@ def _levelled(waves: Plane) -> Plane:
 
 
 def _fast(count: int) -> int:
-    """Round up to a length that Fourier transforms do quickly: 2**n or 3 * 2**n."""
-    power = 1 << (count - 1).bit_length()
-    return power * 3 // 4 if power * 3 // 4 >= count else power
+    """Round up to a length that Fourier transforms do quickly: 5, 6, 7 or 8 times 2**n."""
+    unit = max(1, (1 << (count - 1).bit_length()) // 8)
+    return -(-count // unit) * unit

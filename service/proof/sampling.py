@@ -1,7 +1,6 @@
 """Area means, box means and lines between samples, by sums and slices instead of convolutions."""
 
 import functools
-import math
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -40,11 +39,13 @@ class View:
     Args:
         pixels: height x width x 3, 0 to 255.
         base: The same reduced once for everything coarse, 3 x height x width.
+        bright: Its luma, height x width.
         block: Pixels a side that one sample of ``base`` averages.
     """
 
     pixels: Pixels
     base: Plane
+    bright: Plane
     block: int
     rows: Mapping = SAME
     columns: Mapping = SAME
@@ -54,7 +55,8 @@ class View:
         """See a picture through its own coordinates."""
         height, width, _ = pixels.shape
         block = min(max(1, round(max(height, width) / _BASE_SIDE)), height, width)
-        return cls(pixels, _blocks(pixels, block, block), block)
+        base = _blocks(pixels, block, block)
+        return cls(pixels, base, luma(base), block)
 
     @property
     def straight(self) -> bool:
@@ -65,8 +67,7 @@ class View:
         """Return the luma of the whole picture, whatever its coordinates, height x width."""
         ys = np.linspace(0, self.pixels.shape[0] / self.block, shape[0] + 1)
         xs = np.linspace(0, self.pixels.shape[1] / self.block, shape[1] + 1)
-        bright: Plane = _resampled(luma(self.base)[None], ys, xs)[0]
-        return bright
+        return _resampled(self.bright, ys, xs)
 
     def moved(self, rows: Mapping, columns: Mapping) -> "View":
         """See the same picture through other coordinates."""
@@ -121,8 +122,7 @@ def area_means(pixels: Pixels, rect: Rect, shape: tuple[int, int]) -> Plane:
 
 def luma(colours: Plane) -> Plane:
     """Return the brightness (ITU-R BT.601) of 3 x height x width colours."""
-    red, green, blue = _LUMA
-    bright: Plane = colours[0] * red + colours[1] * green + colours[2] * blue
+    bright: Plane = (_LUMA @ colours.reshape(3, -1)).reshape(colours.shape[1:])
     return bright
 
 
@@ -144,6 +144,19 @@ def between(pixels: Pixels, at: Steps, axis: int) -> Pixels:
     return mixed.astype(np.uint8)
 
 
+def interpolated(values: Plane, at: Steps, axis: int) -> Plane:
+    """Read between samples along axis -2 or -1; ``at`` counts samples and is clipped to them."""
+    side = values.shape[axis]
+    at = np.clip(at, 0, side - 1)
+    low = np.minimum(at.astype(np.intp), max(side - 2, 0))
+    first = values.take(low, axis)
+    read: Plane = values.take(np.minimum(low + 1, side - 1), axis)
+    read -= first
+    read *= (at - low).astype(np.float32).reshape((-1, 1) if axis == -2 else (1, -1))
+    read += first
+    return read
+
+
 def box_mean(values: Plane, side: int) -> Plane:
     """Average the last two axes over ``side`` x ``side`` (odd) samples; at the edges over fewer."""
     half = side // 2
@@ -158,17 +171,15 @@ def box_mean(values: Plane, side: int) -> Plane:
 def _running(values: Plane, side: int, count: int, axis: int) -> Plane:
     """Sum ``side`` neighbours from sums of 2, 4, 8 ... of them."""
     # An odd side always takes one sample alone.
-    total = _slice(values, 0, count, axis)
-    offset, size = 0, 1
-    while size <= side:
-        if side & size:
-            if offset:
-                total = total + _slice(values, offset, count, axis)
-            offset += size
-        if 2 * size <= side:
-            length = values.shape[axis] - size
-            values = _slice(values, 0, length, axis) + _slice(values, size, length, axis)
+    total = _slice(values, 0, count, axis).copy()
+    offset, size = 1, 1
+    while 2 * size <= side:
+        length = values.shape[axis] - size
+        values = _slice(values, 0, length, axis) + _slice(values, size, length, axis)
         size *= 2
+        if side & size:
+            total += _slice(values, offset, count, axis)
+            offset += size
     return total
 
 
@@ -231,14 +242,14 @@ def _blocks(part: Pixels, tall: int, wide: int) -> Plane:
 
 
 def _resampled(planes: Plane, ys: Steps, xs: Steps) -> Plane:
-    return _along(_along(planes, ys, 1), xs, 2)
+    return _along(_along(planes, ys, -2), xs, -1)
 
 
 def _along(planes: Plane, edges: Steps, axis: int) -> Plane:
     """
     Resample one axis to cells with the given edges, which count samples.
 
-    A cell is the mean of as many places in it as it spans samples, rounded up.
+    A cell is the mean of as many places in it as it spans samples, but of one at least.
     """
     side, count = planes.shape[axis], len(edges) - 1
     step = (edges[-1] - edges[0]) / count
@@ -246,26 +257,13 @@ def _along(planes: Plane, edges: Steps, axis: int) -> Plane:
     first = round(float(centres[0]))
     whole = abs(step - 1) < 1e-6 and abs(centres[0] - first) < 1e-6
     if whole and first >= 0 and first + count <= side:
-        return _slice(planes, first, count, axis - 3)
-    places = max(1, math.ceil(step - 1e-6))
+        return _slice(planes, first, count, axis)
+    places = max(1, round(step))
     offsets = ((np.arange(places) + 0.5) / places - 0.5) * step
-    total = sum(
-        (_lerp(planes, centres + offset, axis) for offset in offsets[1:]),
-        _lerp(planes, centres + offsets[0], axis),
-    )
+    total = interpolated(planes, centres + offsets[0], axis)
+    for offset in offsets[1:]:
+        total += interpolated(planes, centres + offset, axis)
     return total / np.float32(places)
-
-
-def _lerp(planes: Plane, at: Steps, axis: int) -> Plane:
-    """Read between samples along one axis; ``at`` counts samples and is clipped to them."""
-    side = planes.shape[axis]
-    at = np.clip(at, 0, side - 1)
-    low = np.minimum(at.astype(np.intp), max(side - 2, 0))
-    high = np.minimum(low + 1, side - 1)
-    first = planes.take(low, axis)
-    part = (at - low).astype(np.float32).reshape((-1, 1) if axis == 1 else (1, -1))
-    read: Plane = first + (planes.take(high, axis) - first) * part
-    return read
 
 
 def _within(edges: Steps, side: int) -> NDArray[np.bool_]:

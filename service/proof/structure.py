@@ -12,7 +12,7 @@ COARSEST = 8  # samples of the octave's longest wave
 WINDOW = 9
 VISIBLE = 4.0  # variance, in grey levels squared, from which structure can be seen
 _NOISE = 0.4  # variance that rounding leaves in one octave, and what is fainter than it
-_OPPONENT = np.array([[1 / 3, 1 / 3, 1 / 3], [0.5, 0.0, -0.5], [0.25, -0.5, 0.25]], np.float32)
+_OPPONENT = np.array([[0.5, 0.0, -0.5], [0.25, -0.5, 0.25]], np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +38,14 @@ def octave(values: Plane) -> Plane:
 
 def principal(colours: Plane) -> Plane:
     """Project colours (3 x h x w) on the direction in which neighbours differ most."""
-    steps = np.concatenate([np.diff(colours, axis=axis).reshape(3, -1) for axis in (1, 2)], axis=1)
-    _, directions = np.linalg.eigh(steps @ steps.T)
+    steps = [np.diff(colours, axis=axis).reshape(3, -1) for axis in (1, 2)]
+    _, directions = np.linalg.eigh(sum(step @ step.T for step in steps))
     main: Plane = _mixed(colours, directions[None, :, -1].astype(np.float32))[0]
     return main
 
 
 def opponent(colours: Plane) -> Plane:
-    """Turn red, green, blue into grey, red-blue and green-magenta (3 x h x w)."""
+    """Turn red, green, blue (3 x h x w) into red-blue and green-magenta (2 x h x w)."""
     return _mixed(colours, _OPPONENT)
 
 
@@ -71,9 +71,9 @@ def shown(original: Plane, edited: Plane, *, ratio: float) -> Shown:
     Source: the signal model of Sheikh and Bovik, "Image information and visual quality", IEEE
     Transactions on Image Processing 15 (2), 2006, equations 10 to 13.
     """
-    energy = box_mean(original**2, WINDOW)
-    cross = box_mean(original * edited, WINDOW)
-    other = box_mean(edited**2, WINDOW)
+    products = np.concatenate([(original**2)[None], original * edited, edited**2])
+    means = box_mean(products, WINDOW)
+    energy, (cross, other) = means[0], np.split(means[1:], 2)
     explained = cross**2 / (energy + 1e-3)
     left = explained > ratio * (other - explained + _NOISE)
     return Shown(energy > VISIBLE, np.any(left, axis=0))

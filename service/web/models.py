@@ -37,7 +37,8 @@ class RegionProofView(BaseModel):
 
     ``left``: for each octave of detail, coarse to fine, the share of the places with structure that
     still show it, null where there was too little; ``moved``: the same where it fits best mirrored
-    or shifted.
+    or shifted.  ``seen`` are the kinds of things that detectors still found there; ``final_box_2d``
+    is the place in the edited picture shown.
     """
 
     rule: str
@@ -46,6 +47,8 @@ class RegionProofView(BaseModel):
     verdict: Literal["proven", "not_redacted"]
     left: list[float | None] | None = None
     moved: float | None = None
+    seen: list[str] = []
+    final_box_2d: tuple[int, int, int, int] | None = None
 
 
 class OutsideView(BaseModel):
@@ -62,7 +65,9 @@ class ProofView(BaseModel):
     ``confined``: the edited picture shown takes the upstream's pixels inside the regions only, and
     has the rule's own edit where a region was ``not_redacted``.  ``agreement`` is the confidence
     that both show one picture, 0 to 1; ``size`` the upstream's height and width; ``stretch`` its
-    aspect ratio by the original's; ``pdq_distance`` the bits that differ, of 256.
+    aspect ratio by the original's; ``pdq_distance`` the bits that differ, of 256.  ``detectors``
+    tells whether the service's own looked too (null where another picture left nothing to look
+    at), ``text_to_model`` what they read in the original that addresses the model or the reviewer.
     """
 
     verdict: Literal["proven", "changed_outside", "not_redacted", "other_picture"]
@@ -73,6 +78,8 @@ class ProofView(BaseModel):
     pdq_distance: int
     outside: OutsideView | None
     regions: list[RegionProofView]
+    detectors: Literal["off", "looked", "failed"] | None = None
+    text_to_model: list[str] = []
 
 
 class AttemptView(BaseModel):

@@ -16,6 +16,7 @@ from service.edits import Upstream as Configured
 from service.edits import outcomes
 from service.edits.client import EditsClient
 from service.intake import Accepted, Intake, Received
+from service.looking import BLIND, Detectors
 from service.pictures import headers
 from service.pictures.pool import Decoders
 from service.store import Conn, Pool, platforms
@@ -54,11 +55,12 @@ async def worker(
     lease: timedelta = LEASE,
     grace_s: float = 5.0,
     concurrency: int = 8,
+    detectors: Detectors = BLIND,
 ) -> AsyncIterator[asyncio.Event]:
     """Run a worker against these upstreams; the value tells it to stop."""
     stop = asyncio.Event()
     async with EditsClient() as client:
-        attempting = Attempting(pool, decoders, client, upstreams, PUBLIC_URL)
+        attempting = Attempting(pool, decoders, client, upstreams, PUBLIC_URL, detectors=detectors)
         run = Worker(pool, where, attempting, Pace(concurrency, lease, grace_s)).run(stop)
         task = asyncio.create_task(run)
         try:

@@ -35,6 +35,7 @@ async def work(
         "lease_s": lease_s,
         "grace_s": grace_s,
         "decoders": 1,
+        "second_look": 0,
     }
     async with _running("work", where, told | settings, says="working") as (process, _):
         yield process

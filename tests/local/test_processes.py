@@ -1,43 +1,30 @@
 """The endpoint's processes: how they start, die, come back and end."""
 
 import asyncio
+import base64
 import contextlib
+import io
+import json
 import os
 import signal
 import socket
 import sys
 import time
 from collections.abc import AsyncIterator
-from pathlib import Path
+from dataclasses import dataclass
 
 import pytest
+from PIL import Image
 
 from service.errors import StartRefused
 from service.local.server import serve
 from tests.local.asking import form, get, post
+from tests.local.processes import DEADLINE_S, children, ended, in_flight, last_line, running
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-DEADLINE_S = 60.0
-SERVER = """
-import asyncio, socket
-from service import log
-from service.local.server import serve
-log.configure("json")
-sock = socket.create_server(("127.0.0.1", 0))
-told = lambda url: print(url, flush=True)
-asyncio.run(serve(host="", port=0, processes=1, sock=sock, ready=told))
-"""
-
-
-def children(pid: int) -> list[int]:
-    """List the pool children of a process, without the helper that tracks semaphores."""
-    found = []
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        for child in (task / "children").read_text().split():
-            command = Path(f"/proc/{child}/cmdline").read_text()
-            found += [int(child)] if "spawn_main" in command else []
-    return found
+SERVER = ("-m", "service", "local", "--port", "0", "--processes", "1")
+SAID = "the local edits endpoint answers at "
 
 
 async def test_a_killed_child_is_replaced(local_url: str, poster: bytes) -> None:
@@ -61,30 +48,45 @@ async def test_a_killed_child_is_replaced(local_url: str, poster: bytes) -> None
 
 async def test_sigterm_finishes_what_is_in_flight(card: bytes) -> None:
     """A signal during a request lets it end well, then the process exits 0 without children."""
-    async with started() as (server, url):
-        [child] = children(server.pid)
-        asking = asyncio.create_task(post(url, form(card, "redact everything")))
+    async with started() as server:
+        [child] = children(server.process.pid)
+        asking = asyncio.create_task(post(server.url, form(card, "redact everything")))
         await in_flight(child)
 
-        server.send_signal(signal.SIGTERM)
+        server.process.send_signal(signal.SIGTERM)
 
         assert (await asking)[0] == 200
-        assert await asyncio.wait_for(server.wait(), DEADLINE_S) == 0
+        assert await asyncio.wait_for(server.process.wait(), DEADLINE_S) == 0
         assert not running(child)
 
 
 async def test_children_end_with_a_killed_server() -> None:
     """No detector process stays behind when the server itself is killed."""
-    async with started() as (server, _):
-        [child] = children(server.pid)
+    async with started() as server:
+        assert not any("without_redaction" in line for line in server.said)
+        [child] = children(server.process.pid)
 
-        server.kill()
-        await server.wait()
+        server.process.kill()
+        await server.process.wait()
 
-    deadline = time.monotonic() + DEADLINE_S
-    while running(child):
-        assert time.monotonic() < deadline
-        await asyncio.sleep(0.05)
+    await ended(child)
+
+
+async def test_without_redaction_it_warns_and_tells_edits_that_it_did_not_make(
+    poster: bytes,
+) -> None:
+    """The switch for tests: the log warns; a box is told, and every pixel is as sent."""
+    async with started("--no-redaction") as server:
+        status, answer = await post(server.url, form(poster, "box QR codes"))
+
+    assert status == 200
+    [item] = answer["data"]
+    [finding] = json.loads(item["revised_prompt"])["findings"]
+    assert (finding["rule"], finding["edit"]) == ("qr_code", "box")
+    given = Image.open(io.BytesIO(base64.b64decode(item["b64_json"])))
+    assert given.tobytes() == Image.open(io.BytesIO(poster)).tobytes()
+    warnings = [json.loads(line) for line in server.said if "without_redaction" in line]
+    assert [line["level"] for line in warnings] == ["warning"]
 
 
 async def test_a_cold_endpoint_says_so(card: bytes) -> None:
@@ -137,53 +139,34 @@ async def test_a_taken_port_is_told(local_url: str) -> None:
         await serve(host="127.0.0.1", port=port, processes=1)
 
 
-async def last_line(script: str) -> str:
-    """Run a script and return the last line it wrote to either stream."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-c",
-        script,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    said, _ = await asyncio.wait_for(process.communicate(), DEADLINE_S)
-    return said.decode().strip().splitlines()[-1]
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A server of its own: its process, its address and what it said before it was ready."""
+
+    process: asyncio.subprocess.Process
+    url: str
+    said: tuple[str, ...]
 
 
 @contextlib.asynccontextmanager
-async def started() -> AsyncIterator[tuple[asyncio.subprocess.Process, str]]:
-    """Run a server of its own and give its process and address; it never outlives the test."""
+async def started(*options: str) -> AsyncIterator[Started]:
+    """Run the command; it never outlives the test."""
     server = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", SERVER, stdout=asyncio.subprocess.PIPE
+        *(sys.executable, *SERVER, *options),
+        env={**os.environ, "MODERATION_LOG": "json"},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
     )
     assert server.stdout
+    said: list[str] = []
     try:
-        line = await asyncio.wait_for(server.stdout.readline(), DEADLINE_S)
-        yield server, line.decode().strip()
+        while not said or not said[-1].startswith(SAID):
+            line = await asyncio.wait_for(server.stdout.readline(), DEADLINE_S)
+            assert line, said
+            said.append(line.decode().strip())
+        url = said[-1].removeprefix(SAID).removesuffix("/v1/images/edits")
+        yield Started(server, url, tuple(said[:-1]))
     finally:
         if server.returncode is None:
             server.kill()
         await server.wait()
-
-
-def ticks(pid: int) -> int:
-    """Return the processor time that a process has used, in clock ticks."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return int(fields[11]) + int(fields[12])
-
-
-def running(pid: int) -> bool:
-    """Say whether a process still runs; an orphan that waits to be reaped does not."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-
-
-async def in_flight(child: int) -> None:
-    """Wait until the child works on something."""
-    before = ticks(child)
-    deadline = time.monotonic() + DEADLINE_S
-    while ticks(child) < before + 5:
-        assert time.monotonic() < deadline
-        await asyncio.sleep(0.01)

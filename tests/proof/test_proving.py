@@ -1,17 +1,19 @@
 """The promises of a proof, one by one, on a portrait and on a drawn card."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFilter, ImageOps
 
-from service.proof import Region
+from service.proof import Edit, Region
 from service.proof.proving import Proof, prove
 from tests.draw import card
 from tests.proof.corpus import Box, scenes
 
 PORTRAIT = scenes.opened("astronaut.png")
+CAT = scenes.opened("chelsea.png").resize(PORTRAIT.size)
 FACE = Region((117, 332, 391, 547), "blur", "faces")
 FACE_BOX = (170, 60, 280, 200)
 CARD = card([("Anna Lindqvist", 40), ("+46 70 174 06 35", 36), ("anna@example.org", 30)])
@@ -177,6 +179,29 @@ def test_a_whole_picture_can_be_a_region() -> None:
     block = Region((10, 10, 20, 20), "block_image", "r")
     assert proven(PORTRAIT, black(PORTRAIT), block).verdict == "proven"
     assert proven(PORTRAIT, PORTRAIT, block).verdict == "not_redacted"
+
+
+@pytest.mark.parametrize("edit", ["blur", "pixelate", "remove", "box", "block_image"])
+def test_where_everything_is_a_region_another_picture_proves_nothing(edit: Edit) -> None:
+    """Nothing around tells what picture it is: one colour or the same coarse colours must."""
+    regions = [Region(None, edit, "r"), Region((0, 0, 1000, 1000), edit, "r")]
+    coarse = "proven" if edit in {"blur", "pixelate"} else "not_redacted"
+    for region in regions:
+        assert proven(PORTRAIT, CAT, region).verdict == "not_redacted"
+        assert proven(PORTRAIT, blur(70)(CAT), region).verdict == "not_redacted"
+        assert proven(PORTRAIT, blur(70)(PORTRAIT), region).verdict == coarse
+        assert proven(PORTRAIT, black(PORTRAIT), region).verdict == "proven"
+
+
+def test_what_a_detector_still_sees_is_not_redacted() -> None:
+    """However little the numbers find, and only in that region."""
+    seen = replace(FACE, seen=("face",))
+    other = Region((700, 100, 900, 300), "blur", "r")
+    hidden = changed(changed(PORTRAIT, FACE_BOX, black), (51, 358, 154, 461), black)
+    proof = proven(PORTRAIT, hidden, seen, other)
+    assert [one.verdict for one in proof.regions] == ["not_redacted", "proven"]
+    assert proof.verdict == "not_redacted"
+    assert proof.unproven == {0}
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,10 @@ async def test_proof_has_every_number(api: Api, done: dict[str, Any]) -> None:
     assert 0 < proof["pdq_distance"] < 128
     assert 0 < proof["outside"]["changed"] < proof["outside"]["tiles"]
     (region,) = proof["regions"]
-    assert region.keys() == {"rule", "box_2d", "edit", "verdict", "left", "moved"}
+    places, numbers = {"box_2d", "final_box_2d"}, {"left", "moved", "seen"}
+    assert region.keys() == {"rule", "edit", "verdict"} | places | numbers
+    assert (region["final_box_2d"], region["seen"]) == (region["box_2d"], [])
+    assert (proof["detectors"], proof["text_to_model"]) == ("off", [])
     assert (region["rule"], region["edit"]) == ("contact-details", "box")
     assert max(region["left"]) > 0.9
     assert region["moved"] is not None
@@ -98,7 +101,7 @@ async def test_upstreams_own_picture_is_kept_if_asked_for(
 ) -> None:
     """With ``keep_raw`` the platform gets it as it came; a moderator only after a reveal."""
     upstream.script = [described(SCRIBBLED, findings=FOUND)]
-    async with processes.work(where, upstream.url, keep_raw=True, proof="enforce"):
+    async with processes.work(where, upstream.url, keep_raw=True):
         done = await api.platform.upload(CARD, Prefer="wait=30")
 
     raw = proving.pixels(await proving.shown(api.platform, done, "raw"))
@@ -122,7 +125,6 @@ async def test_repaired_uploads_own_picture_is_the_kept_one(
         where,
         upstream.url,
         keep_raw=True,
-        proof="enforce",
         upstream_repair="openai-chat",
         upstream_repair_model="describer",
         upstream_repair_price_usd=0.002,

@@ -2,12 +2,13 @@
 
 import json
 import socket
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from service import prices, settings, up
+from service import app, prices, settings, up
 from service.edits import Upstream
 from service.upstreams import VENDOR_MODEL, VENDOR_URL, UpstreamTable
 from tests.store.configuring import HEAD, SECRET, read, written
@@ -186,3 +187,22 @@ def test_local_endpoint_is_called_as_it_must_be() -> None:
     assert (one.url, one.name, one.dialect) == (address, "local", "openai-images")
     assert (one.model, one.price_microusd, one.describer) == ("local-detectors", 0, None)
     assert one.timeout_s == 7
+
+
+@pytest.mark.parametrize(
+    ("second_look", "models", "processes"),
+    [
+        (None, ["gemini-3.1-flash-image-preview"], 1),
+        (None, ["local-detectors"], 0),
+        (None, ["local-detectors", "gpt-image-1.5"], 1),
+        ("0", ["gemini-3.1-flash-image-preview"], 0),
+        ("3", ["local-detectors"], 3),
+    ],
+)
+def test_detectors_look_once_more_unless_they_have(
+    second_look: str | None, models: list[str], processes: int
+) -> None:
+    """With the extra installed one process does; none behind the endpoint that is made of them."""
+    environ = {} if second_look is None else {"MODERATION_SECOND_LOOK": second_look}
+    asked = [replace(from_environment(key=SECRET), model=model) for model in models]
+    assert app.second_look_of(settings.read({}, environ), asked) == processes
