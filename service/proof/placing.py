@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,6 @@ SIDE = 256  # samples of the longer side at the finest level
 _MAX_STEPS = 10
 _STILL = 0.05  # samples, below which a step is not worth another
 _PULLS = (3e-4, 3e-5, 1e-5)  # one a level: the finest ones can tell scale from shift
-_ROUNDING = 0.1  # samples
 _AROUND = 2  # samples around a region that are not compared, for edits that fade out
 
 
@@ -62,11 +62,24 @@ def _in_pixels(mapping: Mapping, side: int, other: int) -> Mapping:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """One level of both pictures: luma, and what share of each sample may be compared."""
+    """
+    One level of both pictures.
+
+    Args:
+        original, edited: Luma.
+        compared: What share of each sample may be compared.
+        target: The original's ``detail``, which every step and every score asks for.
+    """
 
     original: Plane
     edited: Plane
     compared: Plane
+    target: Plane
+
+    @classmethod
+    def of(cls, original: Plane, edited: Plane, compared: Plane) -> Self:
+        """Make a level from lumas."""
+        return cls(original, edited, compared, detail(original))
 
     def unmasked(self) -> "Scene":
         """Compare everything."""
@@ -93,8 +106,8 @@ def _centres(mapping: Mapping, count: int, side: int) -> Steps:
 
 
 def _within(at: Steps, side: int) -> NDArray[np.bool_]:
-    """Tell which places can be read without repeating an edge, but for roundings."""
-    return (at > -_ROUNDING) & (at < side - 1 + _ROUNDING)
+    """Tell which places exist; within a sample of the edge they repeat it."""
+    return (at > -1) & (at < side)
 
 
 def scenes(original: View, edited: View, masked: Iterable[Rect]) -> list[Scene]:
@@ -108,11 +121,11 @@ def scenes(original: View, edited: View, masked: Iterable[Rect]) -> list[Scene]:
         compared[
             max(0, top - _AROUND) : bottom + _AROUND, max(0, left - _AROUND) : right + _AROUND
         ] = 0
-    levels = [Scene(first, second, compared)]
+    levels = [Scene.of(first, second, compared)]
     for _ in range(len(_PULLS) - 1):
         fine = levels[0]
         levels.insert(
-            0, Scene(_halved(fine.original), _halved(fine.edited), _halved(fine.compared))
+            0, Scene.of(_halved(fine.original), _halved(fine.edited), _halved(fine.compared))
         )
     return levels
 
@@ -161,7 +174,7 @@ def _stepped(
     Source: Baker and Matthews, "Lucas-Kanade 20 years on", IJCV 56 (3), 2004, section 2.
     """
     moved, weight = scene.laid(place)
-    target, current = detail(scene.original), detail(moved)
+    target, current = scene.target, detail(moved)
     total = float(weight.sum()) + 1.0
     gain = float((weight * target * current).sum() / ((weight * current**2).sum() + 1e-3))
     current = current * np.float32(np.clip(gain, 0.3, 3.0))

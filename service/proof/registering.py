@@ -15,6 +15,7 @@ from service.proof.structure import VISIBLE, WINDOW, octave, shown
 _ZOOMS = (1.0, 0.94, 1.06, 0.88, 1.12)
 _TRIED = 3
 _GOOD = 0.9  # of the right placements 99 % agree more, of wrong ones none
+_EQUAL = 0.02
 _LEAST_AGREEMENT = 0.5
 _LEAST_THERE = 0.01
 _LITTLE = 0.2
@@ -57,13 +58,13 @@ def register(original: View, edited: View, masked: Iterable[Rect]) -> Registrati
     levels = scenes(original, edited, masked)
     ratio = _ratio(original, edited)
     there = float(_structured(levels[-1]).mean())
+    others = _likely(levels, ratio) if there < _LITTLE else []
     if there > _LEAST_THERE:
-        best, agreement = _best(levels, ratio)
+        best, agreement = _best(levels, ratio, others[:1])
     else:
         best, agreement = _STRAIGHT, _flat_agreement(levels[-1])
     if original.pixels.shape == edited.pixels.shape and best.moves < _SNAP:
         best = _STRAIGHT
-    others = _likely(levels, ratio) if there < _LITTLE else []
     doubted = tuple(place.view(original, edited) for place in others)
     same = agreement >= _LEAST_AGREEMENT
     return Registration(best.view(original, edited), agreement, there, same, doubted)
@@ -76,20 +77,32 @@ def _ratio(original: View, edited: View) -> float:
     return float((tall / height) / (wide / width))
 
 
-def _best(levels: Sequence[Scene], ratio: float) -> tuple[Placement, float]:
-    """Try the straight placement, and only if it does not fit search for others."""
-    best, agreement = _STRAIGHT, 0.0
+def _best(
+    levels: Sequence[Scene], ratio: float, own: Sequence[Placement]
+) -> tuple[Placement, float]:
+    """
+    Try the straight placement, and only if it does not fit search for others.
+
+    Args:
+        own: How the regions' own content lies, where little else tells.  Then it is one of those
+            to choose from, and none that moves is taken before all have been tried.
+    """
+    finest = levels[-1]
+    tried = [(place, _agreement(finest, place)) for place in own if place.allowed]
+    tried = [(place, agreement) for place, agreement in tried if agreement >= _GOOD]
     for start in _starts(levels[0], ratio):
         found = refined(levels, start)
-        score = _agreement(levels[-1], found) if found.allowed else 0.0
-        if score > agreement:
-            best, agreement = found, score
-        if agreement >= _GOOD:
-            break
+        if found.allowed:
+            tried.append((found, _agreement(finest, found)))
+            if tried[-1][1] >= _GOOD and (not own or found.moves < _SNAP):
+                break
+    most = max((agreement for _, agreement in tried), default=0.0)
+    equals = [one for one in tried if one[1] >= most - _EQUAL]
+    best, agreement = min(equals, key=lambda one: _misfit(finest, one[0]), default=(_STRAIGHT, 0.0))
     # Where the picture tells too little, for one along its only edge, both fit equally.
-    if _misfit(levels[-1], _STRAIGHT) <= _misfit(levels[-1], best) * 1.1 + 0.1:
-        straight = _agreement(levels[-1], _STRAIGHT)
-        if straight >= agreement - 0.02:
+    if _misfit(finest, _STRAIGHT) <= _misfit(finest, best) * 1.1 + 0.1:
+        straight = _agreement(finest, _STRAIGHT)
+        if straight >= agreement - _EQUAL:
             return _STRAIGHT, straight
     return best, agreement
 
@@ -126,7 +139,7 @@ def _shifted(scene: Scene, tall: float, wide: float) -> tuple[float, Placement]:
     """Find the shift at which details correlate best; also gives how well they do."""
     height, width = scene.original.shape
     moved, compared = scene.laid(Placement(Mapping(tall), Mapping(wide)))
-    first, second = detail(scene.original) * scene.compared, detail(moved) * compared
+    first, second = scene.target * scene.compared, detail(moved) * compared
     size = 2 * height, 2 * width
     products = np.fft.irfft2(np.fft.rfft2(first, size).conj() * np.fft.rfft2(second, size), size)
     down, right = max(1, round(height * MAX_SHIFT)), max(1, round(width * MAX_SHIFT))
@@ -141,7 +154,7 @@ def _shifted(scene: Scene, tall: float, wide: float) -> tuple[float, Placement]:
 def _misfit(scene: Scene, place: Placement) -> float:
     """Return the mean difference in detail, in grey levels, where the pictures are compared."""
     moved, compared = scene.laid(place)
-    return float(np.abs(detail(scene.original) - detail(moved)).sum() / (compared.sum() + 1))
+    return float(np.abs(scene.target - detail(moved)).sum() / (compared.sum() + 1))
 
 
 def _structured(scene: Scene) -> NDArray[np.bool_]:

@@ -27,7 +27,9 @@ _ROUND_ASPECT = 1.6
 _LEAST_THERE = 0.02
 _RATIO = 4.0  # content that was coded at q60 has 10 and more, chance likeness mostly below 2
 _MAX_LEFT = 0.15
-_MAX_MOVED = 0.35  # of many moves one fits a little; what was really moved shows nearly all
+_MAX_LONGEST = 0.25
+_MAX_FINER = 0.1
+_MAX_MOVED = 0.3  # of many moves one fits a little; what was really moved shows nearly all
 _MAX_LEFT_WITHIN = 0.04
 _LEAST_WITHIN = 0.2
 _LEAST_RADIUS = 0.6
@@ -61,8 +63,17 @@ class Remaining:
 
     @property
     def gone(self) -> bool:
-        """What was there cannot be made out any more."""
-        return self.moved <= _MAX_MOVED and max(self._shares) <= _MAX_LEFT
+        """
+        What was there cannot be made out any more.
+
+        Of the longest waves a little more may be left if the next ones show that they are gone:
+        cells and paint go on with what is around the place, and with nothing finer.
+        """
+        first, *finer = self._shares
+        finest = max(finer, default=0.0)
+        told = self.left[1:2] not in ((), (None,)) and finest <= _MAX_FINER
+        limit = _MAX_LONGEST if told else _MAX_LEFT
+        return self.moved <= _MAX_MOVED and finest <= _MAX_LEFT and first <= limit
 
     @property
     def most(self) -> float:
