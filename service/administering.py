@@ -32,6 +32,10 @@ async def create_token(conn: Conn, role: auth.Role, platform: str | None) -> str
             "validation_failed",
             f"{platform!r} is no platform's name; allowed: 1 to 63 of a-z, 0-9 and -, not - first",
         )
+    if platform == platforms.GOLDEN:
+        raise InputRefused(
+            "validation_failed", f"{platform!r} is the service's own platform; choose another name"
+        )
     token = auth.new_token(role)
     await _keep(conn, token, role, platform)
     return token

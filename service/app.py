@@ -11,9 +11,11 @@ from pathlib import Path
 
 from service import (
     administering,
+    auth,
     log,
     looking,
     preparing,
+    quoting,
     resources,
     settings,
 )
@@ -26,6 +28,7 @@ from service.local import MODEL, missing_packages
 from service.local import server as local_server
 from service.pictures import headers
 from service.pictures.pool import Decoders
+from service.quoting import Offer
 from service.settings import Settings
 from service.store import Conn, Pool, database, migrations
 from service.store.database import Database
@@ -90,6 +93,11 @@ def second_look_of(configured: Settings, upstreams: Sequence[Upstream]) -> int:
     return configured.second_look
 
 
+def offers_of(configured: Settings) -> list[Offer]:
+    """Tell what the upstreams take and cost; where none is configured, nothing."""
+    return quoting.offers_of(configured.upstream)
+
+
 def public_url(configured: Settings) -> str:
     """Tell the address that others reach the API by."""
     if configured.public_url is not None:
@@ -143,6 +151,7 @@ async def serve(configured: Settings, listener: socket.socket | None = None) -> 
             Waiting(pool, where),
             readiness,
             limits.max_bytes,
+            offers_of(configured),
         )
         place = serving.Place(configured.host, configured.port, listener)
         await serving.serve(app, place, configured.grace_s, stop_on_signals())
@@ -180,19 +189,19 @@ async def work(configured: Settings) -> None:
 
 
 def service_url(configured: Settings) -> str:
-    """Tell where `submit` finds the service: as configured, else where `up` says it is."""
+    """Tell where a command finds the service: as configured, else where `up` says it is."""
     noted = configured.data_dir / ADDRESS_FILE
     if not {"public_url", "port"} & configured.model_fields_set and noted.is_file():
         return noted.read_text("utf-8")
     return public_url(configured)
 
 
-def platform_token(configured: Settings) -> str:
-    """Give the token that `submit` sends: as configured, else the one that `up` keeps."""
+def bearer_token(configured: Settings, role: auth.Role) -> str:
+    """Give the token that a command sends: as configured, else the role's that `up` keeps."""
     if configured.token is not None:
         return configured.token.get_secret_value()
     path = configured.data_dir / "tokens.json"
-    token = administering.read_tokens(path).get("platform")
+    token = administering.read_tokens(path).get(role)
     if token is None:
         raise StartRefused(
             f"no token: set MODERATION_TOKEN, or run `up`, which keeps one in {path}"

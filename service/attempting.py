@@ -160,7 +160,11 @@ class Attempting:
         return shortest
 
     async def _wait(self, claim: uploads.Claim, denied: Denied) -> None:
-        """Give the upload back, uncharged, until it can be called; a budget's wait is written."""
+        """
+        Give the upload back, uncharged, until it can be called; a budget's wait is written.
+
+        Where the upload's own ceiling has no room at any of them, it ends.
+        """
 
         async def give_back(conn: Conn) -> None:
             closed = denied.reason == "closed"
@@ -175,7 +179,9 @@ class Attempting:
             )
             await limiting.look_again(conn, denied)
 
-        if denied.reason != "budget":
+        if denied.reason == "ceiling":
+            await self._fail(claim, "exhausted")
+        elif denied.reason != "budget":
             await write(self._pool, claim, give_back)
 
     async def _succeed(self, job: Job, call: Call, described: completing.Described) -> None:
@@ -228,12 +234,10 @@ class Attempting:
 
 def _unable(version: Version, upstream: Upstream) -> str | None:
     """Say why the upstream must not be asked by this version; publishing refuses most of these."""
-    if version.ruleset.model not in (None, upstream.model):
-        return f"upstream {upstream.name} has {upstream.model}, not {version.ruleset.model}"
-    limits = Window(
+    window = Window(
         upstream.name, upstream.model, upstream.max_prompt_chars, upstream.context_tokens
     )
-    return tokens.misfit(version.size, limits)
+    return routing.unable(version.ruleset.model, version.size, window)
 
 
 def _stand_ins(job: Job, call: Call, candidates: list[Upstream]) -> list[Upstream]:

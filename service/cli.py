@@ -5,11 +5,15 @@ import sys
 import click
 
 import service
-from service.commands import keeping, probing, running, sending, spending
+from service.commands import keeping, policy, probing, releases, running, sending, spending, trying
 from service.errors import InputRefused, ServiceError, StartRefused
 
-# A ruleset with faults is what `check` was asked to find: the command was right.
-FOUND_BY_CHECK = ("ruleset_invalid", "ruleset_too_long", "model_unknown")
+# The command was right: these are faults that it was asked to find, or how things stand.
+WORK_FAILED = (
+    *("ruleset_invalid", "ruleset_too_long", "model_unknown", "not_found", "ruleset_moved"),
+    *("second_person_needed", "examples_failed", "rollback_impossible"),
+    *("examples_unusable", "quote_changed", "quote_impossible"),
+)
 
 
 def main() -> None:
@@ -18,7 +22,7 @@ def main() -> None:
         commands(prog_name="moderation")
     except (StartRefused, InputRefused) as error:
         _complain(error)
-        sys.exit(1 if error.code in FOUND_BY_CHECK else 2)
+        sys.exit(1 if error.code in WORK_FAILED else 2)
     except ServiceError as error:
         _complain(error)
         sys.exit(1)
@@ -46,12 +50,16 @@ for command in (
     running.migrate,
     sending.submit,
     keeping.tokens_group,
-    keeping.rulesets_group,
+    policy.rulesets_group,
     spending.costs_command,
     spending.budgets_group,
     probing.upstream_group,
 ):
     commands.add_command(command)
+
+
+for command in (releases.rulesets_publish, releases.rulesets_rollback, trying.rulesets_test):
+    policy.rulesets_group.add_command(command)
 
 
 def _complain(error: ServiceError) -> None:

@@ -13,6 +13,7 @@ from service.errors import LeaseLost
 from service.store import Conn, attempts, images, kept_edits, proofs, records, uploads
 from service.store import callbacks as outbox
 from service.store.kept_edits import KeptEdit
+from service.store.platforms import GOLDEN
 from service.store.proofs import Proof
 
 
@@ -166,6 +167,8 @@ async def _complete(conn: Conn, claim: uploads.Claim, completion: attempts.Compl
 
 
 async def _tell(conn: Conn, ended: callbacks.Ended, public_url: str) -> None:
+    if ended.platform == GOLDEN:
+        return  # Whoever runs golden examples reads what came of them; there is nobody to call.
     # The transaction's now() is also the upload's finished_at.
     at = await conn.fetchval("SELECT now()")
     body = callbacks.body(ended, at, public_url)

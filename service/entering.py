@@ -1,5 +1,6 @@
 """How an attempt is entered: with room at its upstream and in every budget, or not at all."""
 
+import math
 from datetime import datetime, timedelta
 
 from service import limiting, log
@@ -49,7 +50,7 @@ async def enter(
 
     Returns:
         None if it was entered.  Else why not; where a budget has no room for its price, the upload
-        was given back, uncharged, to wait.
+        was given back, uncharged, to wait.  Where the upload's own ceiling has none, it never will.
 
     Raises:
         LeaseLost: The attempt no longer holds the upload; nothing was written.
@@ -62,7 +63,9 @@ async def enter(
         await attempts.close_lost(conn, claim.id, claim.attempt)
         try:
             async with conn.transaction():
-                standings = await _reserve(conn, upstream, attempt, now)
+                await attempts.add(conn, attempt, now=now)
+                await _refuse_over_ceiling(conn, claim, attempt)
+                standings = await _reserve(conn, upstream, attempt)
         except _NoRoom as error:
             denied = error.denied
             if error.full:
@@ -80,11 +83,18 @@ def lost(claim: uploads.Claim) -> LeaseLost:
     return LeaseLost(f"upload {claim.id} is no longer held by attempt {claim.attempt}")
 
 
-async def _reserve(
-    conn: Conn, upstream: Upstream, attempt: attempts.Attempt, now: datetime | None
-) -> list[Standing]:
-    """Enter the attempt and see how the budgets stand with it; what is free stands in none."""
-    await attempts.add(conn, attempt, now=now)
+async def _refuse_over_ceiling(conn: Conn, claim: uploads.Claim, attempt: attempts.Attempt) -> None:
+    """Refuse what would cost more than the upload may, with all that was paid for it before."""
+    ceiling = claim.max_cost_microusd
+    if ceiling is None or not attempt.reserved_microusd:
+        return
+    if await attempts.cost(conn, claim.id) > ceiling:
+        # Any other reason passes sooner: a stand-in may be cheap enough when it is back.
+        raise _NoRoom(Denied("ceiling", math.inf), [])
+
+
+async def _reserve(conn: Conn, upstream: Upstream, attempt: attempts.Attempt) -> list[Standing]:
+    """See how the budgets stand with the attempt that was entered; what is free stands in none."""
     standings: list[Standing] = []
     if attempt.reserved_microusd:
         standings = await budgets.standings(conn, attempt.upload_id, attempt.attempt, LONGEST_WAIT)

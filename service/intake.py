@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from service import ids
+from service import ids, inspecting
 from service.errors import InputRefused
 from service.pictures import headers
 from service.store import Conn, Pool, idempotency, images, rulesets, uploads
@@ -55,7 +55,7 @@ class Intake:
         Raises:
             InputRefused: Any rule broken; then nothing was stored.
         """
-        image = await asyncio.to_thread(self._inspect, received.image)
+        image = await asyncio.to_thread(inspecting.inspect, received.image, self._limits)
         name = received.ruleset or self._default
         asked = _digest(image.sha256, name, received)
         async with self._pool.acquire() as conn, conn.transaction():
@@ -68,25 +68,6 @@ class Intake:
                 first = idempotency.FirstAnswer(asked, accepted.upload.id, 202, answer(accepted))
                 await idempotency.add(conn, platform, key, first)
         return accepted
-
-    def _inspect(self, data: bytes) -> images.Image:
-        if not data:
-            raise InputRefused("empty_body", "the image is empty")
-        if len(data) > self._limits.max_bytes:
-            raise InputRefused(
-                "body_too_large",
-                f"the image is {len(data)} bytes; allowed: {self._limits.max_bytes}",
-            )
-        header = headers.read(data)
-        headers.check_limits(header, self._limits)
-        return images.Image(
-            sha256=hashlib.sha256(data).digest(),
-            mime=header.mime,
-            width=header.width,
-            height=header.height,
-            frames=header.frames,
-            data=data,
-        )
 
 
 async def _queue(

@@ -24,11 +24,12 @@ class Denied:
     """
     Why no call may go out now, and in how many seconds to ask again.
 
-    The upstream is ``down`` or ``busy``, a ``budget`` has no room, or we are ``closed`` ourselves.
-    ``upstream`` is the one that is down, where there is one.
+    The upstream is ``down`` or ``busy``, a ``budget`` has no room, the price is over the upload's
+    own ``ceiling``, or we are ``closed`` ourselves.  ``upstream`` is the one that is down, where
+    there is one.
     """
 
-    reason: Literal["down", "busy", "budget", "closed"]
+    reason: Literal["down", "busy", "budget", "ceiling", "closed"]
     wait_s: float
     upstream: str | None = None
 

@@ -105,7 +105,7 @@ class Client:
             item = await self._send(job)
             while wait and item.get("state") in ("queued", "working"):
                 await asyncio.sleep(POLL_S)
-                item = _item(job, await self._json("GET", f"/v1/uploads/{item['id']}"))
+                item = _item(job, await self.json("GET", f"/v1/uploads/{item['id']}"))
             finished(item)
             return item
 
@@ -136,10 +136,10 @@ class Client:
             # A retry after a lost answer must not become a second upload.
             "Idempotency-Key": str(uuid.uuid4()),
         }
-        answer = await self._json("POST", f"/v1/uploads{query}", data=data, headers=headers)
+        answer = await self.json("POST", f"/v1/uploads{query}", data=data, headers=headers)
         return _item(job, answer)
 
-    async def _json(self, method: str, path: str, **request: Any) -> dict[str, Any]:
+    async def json(self, method: str, path: str, **request: Any) -> dict[str, Any]:
         """Ask for a JSON object; a problem is returned like any answer."""
         return await self._ask(self._object, method, path, **request)
 

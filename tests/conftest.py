@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -23,6 +23,7 @@ from service.embedded.server import EmbeddedPostgres
 from service.intake import Intake
 from service.pictures import headers
 from service.pictures.pool import Decoders
+from service.quoting import Offer
 from service.store import Pool, database, migrations
 from service.store.database import Database
 from service.web import application
@@ -161,13 +162,26 @@ class Api:
 
 
 @pytest.fixture
-async def api(pool: Pool, where: Database, tmp_path: Path) -> AsyncIterator[Api]:
+def offers() -> Sequence[Offer]:
+    """What the upstreams are that the API was told of: none."""
+    return ()
+
+
+@pytest.fixture
+async def api(
+    pool: Pool, where: Database, tmp_path: Path, offers: Sequence[Offer]
+) -> AsyncIterator[Api]:
     """The API on a real socket."""
     limits = headers.Limits()
     needed = migrations.read(Path(__file__).parents[1] / "migrations")
     readiness = Readiness(needed[-1].version, tmp_path)
     app = application.create(
-        pool, Intake(pool, limits, "privacy"), Waiting(pool, where), readiness, limits.max_bytes
+        pool,
+        Intake(pool, limits, "privacy"),
+        Waiting(pool, where),
+        readiness,
+        limits.max_bytes,
+        offers,
     )
     async with pool.acquire() as conn:
         tokens = await administering.first_tokens(conn, tmp_path / "tokens.json")

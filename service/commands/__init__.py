@@ -1,13 +1,14 @@
 """What the commands share; each of them reads the settings and calls one function."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
 from service import app
+from service.prices import MICRO
 
 Result = TypeVar("Result")
 
@@ -27,3 +28,18 @@ def connected(data_dir: Path | None, work: Callable[..., Coroutine[Any, Any, Res
             return await work(conn)
 
     return asyncio.run(run())
+
+
+def in_dollars(microusd: int) -> str:
+    """Show microdollars exactly: two decimals, and more only where they are not zero."""
+    whole, part = divmod(microusd, MICRO)
+    return f"${whole}.{f'{part:06}'.rstrip('0'):0<2}"
+
+
+def print_table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Print rows in columns under a head."""
+    cells = [[str(one) for one in row] for row in (head, *rows)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    for row in cells:
+        line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        click.echo(line.rstrip())

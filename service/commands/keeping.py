@@ -1,4 +1,4 @@
-"""Commands that keep tokens and rulesets."""
+"""Commands that keep tokens."""
 
 import json
 from pathlib import Path
@@ -7,13 +7,10 @@ from uuid import UUID
 
 import click
 
-from service import administering, app, auth, publishing
+from service import administering, auth
 from service.commands import DATA_DIR, connected
 from service.errors import WorkFailed
-from service.policy.rulesets import Ruleset
-from service.policy.tokens import Window
-from service.store import rulesets, tokens
-from service.upstreams import VENDOR_MODEL
+from service.store import tokens
 
 
 @click.group("tokens")
@@ -88,84 +85,3 @@ def tokens_revoke(token_id: UUID, data_dir: Path | None) -> None:
     """
     if not connected(data_dir, lambda conn: administering.revoke_token(conn, token_id)):
         raise WorkFailed(f"no token {token_id}, or it was revoked before")
-
-
-@click.group("rulesets")
-def rulesets_group() -> None:
-    """
-    Check and publish rulesets.
-
-    In the database of MODERATION_DATABASE_URL, else in that of a running `up`.
-
-    \b
-    Example:
-      moderation rulesets check rulesets/
-    """
-
-
-@rulesets_group.command("check")
-@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
-def rulesets_check(files: tuple[Path, ...]) -> None:
-    """
-    Check ruleset files, offline and free.
-
-    Every fault is told with its line and column, and where a ruleset is too long for an upstream.
-
-    \b
-    Example:
-      moderation rulesets check rulesets/
-    """
-    for source in publishing.read(files):
-        size = publishing.check(source.ruleset, _windows(source.ruleset))
-        click.echo(
-            f"{source.path}: good; {len(source.ruleset.rules)} rules, prompt of {size.chars}"
-            f" characters, about {size.tokens} tokens"
-        )
-
-
-@rulesets_group.command("import")
-@click.argument("folder", type=click.Path(path_type=Path))
-@DATA_DIR
-def rulesets_import(folder: Path, data_dir: Path | None) -> None:
-    """
-    Make a folder's rulesets live, each as a version.
-
-    The same content twice is one version.  If one of them is refused, none goes live.
-
-    \b
-    Example:
-      moderation rulesets import rulesets/
-    """
-    sources = [(one, _windows(one.ruleset)) for one in publishing.read([folder])]
-    for source, windows in sources:
-        publishing.check(source.ruleset, windows)
-    for source, windows in sources:
-        done = connected(
-            data_dir,
-            lambda conn, source=source, windows=windows: publishing.publish(
-                conn, source.ruleset, source.text, administering.ACTOR, windows
-            ),
-        )
-        click.echo(f"{done.name}/{done.version} {'is new and live' if done.new else 'is live'}")
-
-
-@rulesets_group.command("list")
-@DATA_DIR
-def rulesets_list(data_dir: Path | None) -> None:
-    """
-    List rulesets with their live versions.
-
-    \b
-    Example:
-      moderation rulesets list
-    """
-    for row in connected(data_dir, rulesets.listed):
-        click.echo(f"{row['name']}/{row['live_version']}  {row['title']}")
-
-
-def _windows(ruleset: Ruleset) -> list[Window]:
-    """Tell what the upstreams take; where none is configured, the ruleset's or default model."""
-    return [
-        Window(one.name, one.model, one.max_prompt_chars, one.context_tokens)
-        for one in app.load().upstream
-    ] or [Window("default", ruleset.model or VENDOR_MODEL)]

@@ -56,7 +56,7 @@ def submit(
     """
     configured = app.load(public_url=url, data_dir=data_dir)
     jobs = submitting.find(paths, ruleset)
-    url, token = app.service_url(configured), app.platform_token(configured)
+    url, token = app.service_url(configured), app.bearer_token(configured, "platform")
     send = partial(reporting.submit, url, token, jobs, save, wait=wait or save is not None)
     items, page = _watched(send, len(jobs), as_json=as_json)
     _print(items, as_json=as_json)

@@ -1,7 +1,6 @@
 """Commands about money: what calls cost, and the budgets that stop them."""
 
 import json
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -9,9 +8,8 @@ from typing import Any
 import click
 
 from service import budgeting, costing
-from service.commands import DATA_DIR, connected
+from service.commands import DATA_DIR, connected, in_dollars, print_table
 from service.errors import WorkFailed
-from service.prices import MICRO
 from service.store import Conn, budgets, costs
 
 DAY = click.DateTime(["%Y-%m-%d"])
@@ -49,12 +47,12 @@ def costs_command(
         click.echo(json.dumps(found.model_dump(mode="json", by_alias=True), indent=2))
         return
     rows = [
-        (one.key, one.calls, one.images_done, _dollars(one.cost_microusd)) for one in found.items
+        (one.key, one.calls, one.images_done, in_dollars(one.cost_microusd)) for one in found.items
     ]
-    _print((by, "calls", "images done", "cost"), rows)
+    print_table((by, "calls", "images done", "cost"), rows)
     click.echo(
-        f"month to date {_dollars(found.month_to_date_microusd)}, "
-        f"projected {_dollars(found.projection_microusd)}"
+        f"month to date {in_dollars(found.month_to_date_microusd)}, "
+        f"projected {in_dollars(found.projection_microusd)}"
     )
 
 
@@ -96,7 +94,7 @@ def budgets_set(scope: str, period: str, dollars: str, warn: float, data_dir: Pa
         return await budgeting.put(conn, scope, period, limit, warn)
 
     woken = connected(data_dir, put)
-    click.echo(f"{scope} may spend {_dollars(limit)} a {period}; {woken} waiting ask again")
+    click.echo(f"{scope} may spend {in_dollars(limit)} a {period}; {woken} waiting ask again")
 
 
 @budgets_group.command("list")
@@ -120,10 +118,15 @@ def budgets_list(data_dir: Path | None, *, as_json: bool) -> None:
         click.echo(json.dumps({"items": rows}, indent=2))
         return
     money = ("limit_microusd", "spent_microusd", "reserved_microusd")
-    _print(
+    print_table(
         ("scope", "period", "starts on", "limit", "spent", "reserved"),
         [
-            (row["scope"], row["period"], row["starts_on"], *(_dollars(row[one]) for one in money))
+            (
+                row["scope"],
+                row["period"],
+                row["starts_on"],
+                *(in_dollars(row[one]) for one in money),
+            )
             for row in rows
         ],
     )
@@ -143,17 +146,3 @@ def budgets_remove(scope: str, period: str, data_dir: Path | None) -> None:
     """
     if connected(data_dir, lambda conn: budgeting.remove(conn, scope, period)) is None:
         raise WorkFailed(f"there is no budget of {scope} a {period}")
-
-
-def _dollars(microusd: int) -> str:
-    """Show microdollars exactly: two decimals, and more only where they are not zero."""
-    whole, part = divmod(microusd, MICRO)
-    return f"${whole}.{f'{part:06}'.rstrip('0'):0<2}"
-
-
-def _print(head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    cells = [[str(one) for one in row] for row in (head, *rows)]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    for row in cells:
-        line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        click.echo(line.rstrip())

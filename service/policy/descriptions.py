@@ -3,30 +3,19 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from jsonschema import Draft202012Validator, ValidationError
 from referencing import Registry
 from referencing.exceptions import Unresolvable
 
 from service.errors import ServiceError
-from service.policy import strict_json
-from service.policy.rulesets import Ruleset, Verdict
+from service.policy import strict_json, verdicts
+from service.policy.rulesets import Outcome, Ruleset, Verdict
 from service.policy.strict_json import JsonRefused
 
 MAX_REASONS: Final = 5
 MAX_REASON_CHARACTERS: Final = 300
-
-Outcome = Literal["clean", "redacted", "violating", "not_assessed"]
-
-# From lenient to strict.
-_STRICTNESS: Final[Mapping[Verdict, int]] = {"allow": 0, "allow_edited": 1, "hold": 2, "block": 3}
-_OUTCOMES: Final[Mapping[Verdict, Outcome]] = {
-    "allow": "clean",
-    "allow_edited": "redacted",
-    "hold": "violating",
-    "block": "violating",
-}
 
 
 class DescriptionInvalid(ServiceError):
@@ -58,10 +47,10 @@ def schema(ruleset: Ruleset) -> dict[str, Any]:
     """
     Generate the JSON Schema (draft 2020-12) that answers under this ruleset must fit.
 
-    Only the ruleset's own rule ids fit, so an invented rule is refused.  Rationale stands before
-    severity, because models that reason first rate better (LlavaGuard's prompts since v13).
+    Only the ids of its rules that are on fit, so an invented rule is refused.  Rationale stands
+    before severity, because models that reason first rate better (LlavaGuard's prompts since v13).
     """
-    ids = [rule.id for rule in ruleset.rules]
+    ids = [rule.id for rule in ruleset.judged]
     finding = _closed(
         {
             "rule": {"enum": ids},
@@ -138,18 +127,20 @@ def judge(description: Mapping[str, Any], ruleset: Ruleset) -> Judgement:
     not assessed, or text that addressed the model, forces at least ``hold``.
 
     Raises:
-        DescriptionInvalid: A finding names a rule that the ruleset does not have.
+        DescriptionInvalid: A finding names a rule that the ruleset has not, or that is off.
     """
-    verdicts = {rule.id: rule.verdict for rule in ruleset.rules}
+    own = {rule.id: rule.verdict for rule in ruleset.judged}
     findings = description["findings"]
     named = {finding["rule"] for finding in findings}
-    if unknown := sorted(named - verdicts.keys()):
-        raise DescriptionInvalid(f"Rule {unknown[0]!r} is not in ruleset {ruleset.name}.")
-    found = [verdicts[rule] for rule in named]
-    outcome = _OUTCOMES[_strictest(found)] if found else "clean"
-    verdict = _strictest(found) if found else ruleset.on_clean
+    if unknown := sorted(named - own.keys()):
+        raise DescriptionInvalid(
+            f"Rule {unknown[0]!r} is not in ruleset {ruleset.name}, or is off there."
+        )
+    found = [own[rule] for rule in named]
+    outcome = verdicts.outcome(found)
+    verdict = verdicts.strictest(found) if found else ruleset.on_clean
     if description["not_assessed"] or description["text_to_model"]:
-        verdict = _strictest([verdict, "hold"])
+        verdict = verdicts.strictest([verdict, "hold"])
     if description["not_assessed"] and outcome == "clean":
         outcome = "not_assessed"
     return Judgement(
@@ -175,11 +166,7 @@ def of_frames(judgement: Judgement, frames: int, seen: int) -> Judgement:
 
 def held(judgement: Judgement) -> Judgement:
     """Let a person decide, whatever else was found."""
-    return replace(judgement, verdict=_strictest([judgement.verdict, "hold"]))
-
-
-def _strictest(verdicts: list[Verdict]) -> Verdict:
-    return max(verdicts, key=_STRICTNESS.__getitem__)
+    return replace(judgement, verdict=verdicts.strictest([judgement.verdict, "hold"]))
 
 
 def _closed(properties: dict[str, Any]) -> dict[str, Any]:

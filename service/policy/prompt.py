@@ -2,10 +2,12 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from string import ascii_lowercase
 
 from service.policy import descriptions
-from service.policy.rulesets import SEVERITIES, Rule, Ruleset, Version
+from service.policy.rulesets import Entry, Item, Rule, Ruleset, Version
+from service.policy.verdicts import SEVERITIES
 
 _TASK = """\
 You are given one picture. Judge it by the ruleset above and by nothing else, then return two \
@@ -80,21 +82,62 @@ def _policy(ruleset: Ruleset) -> Iterator[str]:
     yield f"Goal: {ruleset.goal}"
     if ruleset.scope is not None:
         yield f"Scope: {ruleset.scope}"
+    if ruleset.editing is not None:
+        yield f"Editing: {ruleset.editing}"
+    if ruleset.definitions:
+        yield "Definitions:"
+        yield from (f"- {one.term}: {one.meaning}" for one in ruleset.definitions)
+    # What is off stands before what is on: readers of the prompt take a rule to end with its
+    # verdict, or with the ruleset.
     for rule in ruleset.rules:
+        if not rule.enabled:
+            yield ""
+            yield from _off(rule)
+    for rule in ruleset.judged:
         yield ""
         yield from _rule(rule)
+
+
+def _off(rule: Rule) -> Iterator[str]:
+    """State as allowed what is not judged; a model would else judge it by its own lights."""
+    yield f"Rule {rule.id} is off: {rule.title}"
+    yield f"What rule {rule.id} describes is allowed here; never a finding."
+    yield f"Policy that is off: {rule.policy}"
+    yield "Allowed:"
+    yield from _items([*rule.should_not, *rule.can])
 
 
 def _rule(rule: Rule) -> Iterator[str]:
     yield f"Rule {rule.id}: {rule.title}"
     yield f"Policy: {rule.policy}"
     yield "Should not:"
-    yield from (f"- {item}" for item in rule.should_not)
+    yield from _items(rule.should_not)
     if rule.can:
         yield "Can:"
-        yield from (f"- {item}" for item in rule.can)
+        yield from _items(rule.can)
+    if rule.levels is not None:
+        yield "Levels:"
+        told = rule.levels.model_dump(exclude_none=True)
+        yield from (
+            f"- {SEVERITIES[name]} ({name}): {told[name]}" for name in SEVERITIES if name in told
+        )
+    if rule.ambiguity is not None:
+        yield f"Ambiguity: {rule.ambiguity}"
+    if rule.escalation is not None:
+        yield f"Escalation: {rule.escalation}"
+        yield f"In such a case list {rule.id} in not_assessed, so that a person decides."
     yield f"Severity: {SEVERITIES[rule.severity]} ({rule.severity})"
     yield f"Edit: {rule.edit}"
     yield f"Verdict: {rule.verdict}"
     if rule.detectors:
         yield f"Look for: {', '.join(rule.detectors)}"
+
+
+def _items(items: Iterable[Item]) -> Iterator[str]:
+    for item in items:
+        if isinstance(item, Entry):
+            yield f"- {item.text}"
+            lettered = zip(ascii_lowercase, item.examples, strict=False)
+            yield from (f"  ({letter}) {example}" for letter, example in lettered)
+        else:
+            yield f"- {item}"

@@ -3,70 +3,129 @@
 import hashlib
 import json
 import operator
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Self
 
 from pydantic import (
     BaseModel,
     ConfigDict,
+    Discriminator,
     Field,
     StringConstraints,
+    Tag,
     ValidationError,
     ValidationInfo,
     field_validator,
+    model_validator,
 )
-from pydantic_core import ErrorDetails, PydanticCustomError
+from pydantic_core import PydanticCustomError
 
-from service.errors import InputRefused
-from service.policy import yaml_nodes
-from service.policy.taxonomies import AiluminateUid, DsaName
-from service.policy.text import Item, Prose, Title
-from service.policy.yaml_nodes import Document, Fault, Path, Place
+from service.policy import coherence, faults, lineage, verdicts, yaml_nodes
+from service.policy.taxonomies import AiluminateUid, DsaName, OpenaiKey
+from service.policy.text import NEW, Line, Prose, Title
 
-Severity = Literal["low", "medium", "high", "critical"]
-Edit = Literal["none", "blur", "pixelate", "box", "remove", "block_image"]
-Verdict = Literal["allow", "allow_edited", "hold", "block"]
+# Named here too, where whoever speaks of rules looks for them.
+Severity = verdicts.Severity
+Edit = verdicts.Edit
+Verdict = verdicts.Verdict
+Outcome = verdicts.Outcome
 
-# What is wrong more often than this is not a ruleset; the answer stays small.
-MAX_FAULTS: Final = 500
-
-SEVERITIES: Final[Mapping[str, int]] = {"low": 1, "medium": 2, "high": 3, "critical": 4}
-
-_NAME = r"^[a-z0-9][a-z0-9-]{0,62}$"
-_ID = r"^[a-z0-9][a-z0-9_-]{0,62}$"
-_DETECTOR = r"^[a-z][a-z_]{0,39}$"
-_MODEL = r"^[A-Za-z0-9][A-Za-z0-9._:/@-]{0,199}$"
-RulesetName = Annotated[str, StringConstraints(pattern=_NAME)]
-RuleId = Annotated[str, StringConstraints(pattern=_ID)]
-Detector = Annotated[str, StringConstraints(pattern=_DETECTOR)]
-ModelName = Annotated[str, StringConstraints(pattern=_MODEL)]
+RulesetName = Annotated[str, StringConstraints(pattern=faults.NAME)]
+RuleId = Annotated[str, StringConstraints(pattern=faults.ID)]
+Detector = Annotated[str, StringConstraints(pattern=faults.DETECTOR)]
+ModelName = Annotated[str, StringConstraints(pattern=faults.MODEL)]
+ImageName = Annotated[str, StringConstraints(pattern=faults.IMAGE, max_length=200)]
 
 
 class _Strict(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
-class Categories(_Strict):
-    """What a rule is called elsewhere: AILuminate uids and DSA category or keyword names."""
+# Keys that came later are left out of the content at their defaults, so that older content keeps
+# its digest.
+_unset = operator.not_
 
-    ailuminate: list[AiluminateUid] = Field([], max_length=20)
-    dsa: list[DsaName] = Field([], max_length=20)
+
+class Categories(_Strict):
+    """What the rule is called elsewhere."""
+
+    ailuminate: list[AiluminateUid] = Field(
+        [], max_length=20, description="Hazard uids of AILuminate 1.0."
+    )
+    dsa: list[DsaName] = Field(
+        [], max_length=20, description="Names of the EU's DSA Transparency Database."
+    )
+    openai: list[OpenaiKey] = Field(
+        [], max_length=13, exclude_if=_unset, description="Keys of OpenAI's moderation endpoint."
+    )
+
+
+class Entry(_Strict):
+    """An entry of a list with examples, which the prompt letters (a), (b) and so on."""
+
+    text: Line = Field(description="The entry itself.")
+    examples: list[Line] = Field(
+        min_length=1, max_length=26, description="What it looks like in a picture."
+    )
+
+
+def _form(entry: object) -> str:
+    """Tell which form an entry has, so that only the faults of that form are told."""
+    return faults.ENTRY if isinstance(entry, Mapping | Entry) else faults.LINE
+
+
+Item = Annotated[
+    Annotated[Line, Tag(faults.LINE)] | Annotated[Entry, Tag(faults.ENTRY)], Discriminator(_form)
+]
+
+
+class Levels(_Strict):
+    """When a case is rated so; a level without a text is left to the rule's own severity."""
+
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1})
+
+    low: Line | None = Field(None, description="What makes a case low, 1.")
+    medium: Line | None = Field(None, description="What makes a case medium, 2.")
+    high: Line | None = Field(None, description="What makes a case high, 3.")
+    critical: Line | None = Field(None, description="What makes a case critical, 4.")
+
+    @model_validator(mode="after")
+    def _not_empty(self) -> Self:
+        if not any(text for _name, text in self):
+            raise PydanticCustomError("no_level", "is empty; allowed are low to critical.")
+        return self
 
 
 class Rule(_Strict):
     """One rule; its id never changes, since records and reviews point at it."""
 
-    id: RuleId
-    title: Title
-    policy: Prose
-    should_not: list[Item] = Field(min_length=1, max_length=50)
-    can: list[Item] = Field([], max_length=50)
-    severity: Severity
-    edit: Edit
-    verdict: Verdict
-    detectors: list[Detector] = Field([], max_length=20)
-    categories: Categories | None = None
+    id: RuleId = Field(description="Names the rule for ever; another rule gets another id.")
+    title: Title = Field(description="What the rule is about, in a few words.")
+    enabled: bool = Field(
+        True, exclude_if=operator.truth, description="false: what the rule describes is allowed."
+    )
+    policy: Prose = Field(description="The rule in prose, with its reason.")
+    should_not: list[Item] = Field(
+        min_length=1, max_length=50, description="What a picture should not do, an entry each."
+    )
+    can: list[Item] = Field([], max_length=50, description="What is allowed in spite of the rule.")
+    levels: Levels | None = Field(
+        None, exclude_if=_unset, description="When a case is of which severity."
+    )
+    ambiguity: Prose | None = Field(
+        None, exclude_if=_unset, description="What to do where it is unclear."
+    )
+    escalation: Prose | None = Field(
+        None, exclude_if=_unset, description="Which cases a person decides."
+    )
+    severity: Severity = Field(description="How serious a usual case is.")
+    edit: Edit = Field(description="What is done to the place where the rule is violated.")
+    verdict: Verdict = Field(description="What becomes of a picture that violates the rule.")
+    detectors: list[Detector] = Field(
+        [], max_length=20, description="Hints: what a detector would look for."
+    )
+    categories: Categories | None = Field(None, description="What it is called elsewhere.")
 
     @field_validator("verdict")
     @classmethod
@@ -80,36 +139,88 @@ class Rule(_Strict):
         return verdict
 
 
-class Ruleset(_Strict):
-    """
-    What one kind of picture is judged by.  ``on_clean`` is the verdict without findings.
+class Definition(_Strict):
+    """A word of the ruleset and what it means there."""
 
-    ``model``: only upstreams with this model are asked.  ``fallback_after_refusal``: where one
-    refused, another may be asked.  ``confine``: the edit's pixels are taken inside the findings'
-    boxes only; where it is false, more changed tiles outside than the share
-    ``max_changed_outside`` hold the picture.  None of these is part of the prompt.
-    """
+    term: Title = Field(description="The word or words.")
+    meaning: Line = Field(description="What they mean in this ruleset.")
 
-    name: RulesetName
-    title: Title
-    goal: Prose
-    scope: Prose | None = None
-    on_clean: Verdict = "hold"
-    # Left out of the content at their defaults, so that older content keeps its digest.
-    model: ModelName | None = Field(None, exclude_if=operator.not_)
-    fallback_after_refusal: bool = Field(False, exclude_if=operator.not_)
-    confine: bool = Field(True, exclude_if=operator.truth)
-    max_changed_outside: float | None = Field(
-        None, ge=0, le=1, allow_inf_nan=False, exclude_if=lambda share: share is None
+
+class Review(_Strict):
+    """What people see beside the pictures that are held, and who publishes."""
+
+    sample: float = Field(
+        0.0, ge=0, le=1, allow_inf_nan=False, description="Share of allowed pictures they see too."
     )
-    rules: list[Rule] = Field(min_length=1, max_length=100)
+    second_person: bool = Field(
+        False, description="Whether another person than its author must publish a version."
+    )
 
-    @field_validator("rules")
-    @classmethod
-    def _ids_differ(cls, rules: list[Rule]) -> list[Rule]:
-        for _index, message in _repeated_ids([rule.id for rule in rules]):
-            raise PydanticCustomError("repeated_id", "{message}", {"message": message})
-        return rules
+
+class Example(_Strict):
+    """A golden example: a picture and what must be found in it."""
+
+    image: ImageName = Field(description="A path below this file's folder, or sha256:<64 hex>.")
+    rules: list[RuleId] = Field(
+        [], max_length=100, description="The rules that must be found; none in a clean picture."
+    )
+    outcome: Outcome = Field(description="The outcome that must follow.")
+    note: Line | None = Field(None, description="What the example is there for.")
+
+
+class Ruleset(_Strict):
+    """What one kind of picture is judged by."""
+
+    name: RulesetName = Field(description="Names the ruleset in calls and records.")
+    title: Title = Field(description="What is judged, in a few words.")
+    goal: Prose = Field(description="What the rules are there for.")
+    scope: Prose | None = Field(
+        None, description="Which pictures are judged, and whom it protects."
+    )
+    definitions: list[Definition] = Field(
+        [], max_length=100, exclude_if=_unset, description="Words and what they mean here."
+    )
+    editing: Prose | None = Field(None, exclude_if=_unset, description="How edits should look.")
+    on_clean: Verdict = Field("hold", description="The verdict on a picture without findings.")
+    review: Review = Field(
+        Review(),
+        exclude_if=lambda review: review == Review(),
+        description="What people see and decide besides.",
+    )
+    model: ModelName | None = Field(
+        None, exclude_if=_unset, description="Only upstreams with this model are asked."
+    )
+    fallback_after_refusal: bool = Field(
+        False, exclude_if=_unset, description="Where one upstream refused, another may be asked."
+    )
+    confine: bool = Field(
+        True,
+        exclude_if=operator.truth,
+        description="Take the edit's pixels inside the findings' boxes only.",
+    )
+    max_changed_outside: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        allow_inf_nan=False,
+        exclude_if=lambda share: share is None,
+        description="Without confine: more changed tiles than this share hold the picture.",
+    )
+    rules: list[Rule] = Field(min_length=1, max_length=100, description="What is judged.")
+    examples: list[Example] = Field(
+        [], max_length=500, exclude_if=_unset, description="Pictures that prove the ruleset."
+    )
+
+    @model_validator(mode="after")
+    def _coherent(self) -> Self:
+        for _path, message in coherence.faults(self.model_dump(mode="json")):
+            raise PydanticCustomError(faults.INCOHERENT, "{message}", {"message": message})
+        return self
+
+    @property
+    def judged(self) -> list[Rule]:
+        """The rules that are on: the only ones a finding can name."""
+        return [rule for rule in self.rules if rule.enabled]
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,145 +232,45 @@ class Version:
     sha256: str
 
 
-def parse(source: bytes | str) -> Ruleset:
+def parse(source: bytes | str, earlier: Sequence[Mapping[str, Any]] = ()) -> Ruleset:
     """
     Read a ruleset from YAML or JSON.
+
+    Args:
+        earlier: The content of each earlier version, oldest first.  What ids meant there they must
+            mean now, unless the content is just that of one of them.
 
     Raises:
         InputRefused: ``ruleset_invalid``; ``errors`` lists every fault (the first 500) as line and
             column (from 1), path (``rules[2].edit``) and a sentence with value and what is allowed.
     """
     document = yaml_nodes.read(source)
-    faults = list(document.faults)
+    found = list(document.faults)
     ruleset = None
     if document.whole:
         try:
-            ruleset = Ruleset.model_validate(document.value)
+            ruleset = Ruleset.model_validate(document.value, context=NEW)
         except ValidationError as error:
-            faults += _model_faults(document, error)
-    if faults or ruleset is None:
-        raise _refusal(faults)
+            found += faults.of_model(document, error, Ruleset)
+        found += faults.placed(document, coherence.faults(document.value))
+        if ruleset is None or content(ruleset) not in earlier:
+            found += faults.placed(document, lineage.faults(document.value, earlier))
+    if found or ruleset is None:
+        raise faults.refusal(found)
     return ruleset
+
+
+def content(ruleset: Ruleset) -> dict[str, Any]:
+    """Give the content of a version as plain JSON: what its digest is of and what is stored."""
+    return ruleset.model_dump(mode="json")
+
+
+def of_content(content: Mapping[str, Any]) -> Ruleset:
+    """Make a stored version's content the ruleset that it is, also where parse refuses more now."""
+    return Ruleset.model_validate(content)
 
 
 def digest(ruleset: Ruleset) -> str:
     """Return the sha256 (hex) of the content: compact UTF-8 JSON with sorted keys."""
-    content = json.dumps(
-        ruleset.model_dump(mode="json"), sort_keys=True, separators=(",", ":"), ensure_ascii=False
-    )
-    return hashlib.sha256(content.encode()).hexdigest()
-
-
-def _refusal(faults: list[Fault]) -> InputRefused:
-    faults = sorted(faults, key=lambda fault: (fault.place.line, fault.place.column))
-    errors: list[dict[str, object]] = [
-        {
-            "line": fault.place.line,
-            "column": fault.place.column,
-            "path": _dotted(fault.path),
-            "message": fault.message,
-        }
-        for fault in faults[:MAX_FAULTS]
-    ]
-    first = faults[0]
-    count = "one fault" if len(faults) == 1 else f"{len(faults)} faults"
-    message = f"The ruleset has {count}; line {first.place.line}: {first.message}"
-    return InputRefused("ruleset_invalid", message, errors=errors)
-
-
-def _model_faults(document: Document, error: ValidationError) -> Iterator[Fault]:
-    """Say what pydantic found at its place, except of values that YAML could not give."""
-    lost = {fault.path for fault in document.faults if fault.lost}
-    for detail in error.errors(include_url=False):
-        path = detail["loc"]
-        if detail["type"] == "repeated_id" or path in lost:
-            continue
-        yield Fault(_place(document, path, detail["type"]), path, _sentence(path, detail))
-    # Pydantic compares ids only where every rule is right, so they are compared here for all.
-    for index, message in _repeated_ids(_raw_ids(document.value)):
-        where: Path = ("rules", index, "id")
-        yield Fault(_place(document, where, "repeated_id"), where, message)
-
-
-def _raw_ids(value: Any) -> list[Any]:
-    rules = value.get("rules") if isinstance(value, dict) else None
-    return [
-        rule.get("id") if isinstance(rule, dict) else None
-        for rule in (rules if isinstance(rules, list) else [])
-    ]
-
-
-def _repeated_ids(ids: list[Any]) -> Iterator[tuple[int, str]]:
-    seen: dict[str, int] = {}
-    for index, name in enumerate(ids):
-        if not isinstance(name, str):
-            continue
-        if name in seen:
-            yield index, f"Id {_shown(name)} is already the id of rules[{seen[name]}]."
-        seen.setdefault(name, index)
-
-
-def _place(document: Document, path: Path, kind: str) -> Place:
-    """Find the value; of an unknown key the key itself; of a missing one what should hold it."""
-    if kind == "extra_forbidden" and path in document.keys:
-        return document.keys[path]
-    while path not in document.places:
-        path = path[:-1]
-    return document.places[path]
-
-
-def _dotted(path: Path) -> str:
-    parts = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
-    return "".join(parts).removeprefix(".")
-
-
-def _shown(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 80 else f"{text[:79]}…"
-
-
-_SHAPES: Final = {
-    _NAME: "1 to 63 lower-case letters, digits and '-', not '-' first",
-    _ID: "1 to 63 lower-case letters, digits, '_' and '-', a letter or digit first",
-    _DETECTOR: "1 to 40 lower-case letters and '_', a letter first",
-    _MODEL: "1 to 200 letters, digits and '.', '_', ':', '/', '@', '-', a letter or digit first",
-}
-_SHARE = "{name} is {value}; a number from 0 to 1 is needed here."
-_SENTENCES: Final = {
-    "missing": "{name} is missing.",
-    "extra_forbidden": "{name} is an unknown key; allowed are {keys}.",
-    "literal_error": "{name} is {value}; allowed are {expected}.",
-    "string_type": "{name} is {value}; text is needed here.",
-    "bool_type": "{name} is {value}; allowed are true and false.",
-    "float_type": _SHARE,
-    "finite_number": _SHARE,
-    "greater_than_equal": _SHARE,
-    "less_than_equal": _SHARE,
-    "list_type": "{name} is {value}; a list is needed here.",
-    "model_type": "{name} is {value}; a mapping is needed here.",
-    "string_pattern_mismatch": "{name} is {value}; allowed are {shape}.",
-    "string_too_long": "{name} is longer than {max_length} characters: {value}.",
-    "string_too_short": "{name} is empty.",
-    "too_long": "{name} has {actual_length} entries; at most {max_length} are allowed.",
-    "too_short": "{name} is empty; at least {min_length} entry is needed.",
-}
-
-
-def _sentence(path: Path, detail: ErrorDetails) -> str:
-    template = _SENTENCES.get(detail["type"], "{name} {msg}")
-    context = detail.get("ctx", {})
-    facts = {
-        **context,
-        "shape": _SHAPES.get(context.get("pattern", "")),
-        "name": _dotted(path) or "The ruleset",
-        "value": _shown(detail["input"]),
-        "keys": ", ".join(_known_keys(path)),
-        "msg": detail["msg"],
-    }
-    return template.format_map(facts)
-
-
-def _known_keys(path: Path) -> list[str]:
-    if len(path) < 3:
-        return list(Ruleset.model_fields)
-    return list(Categories.model_fields if "categories" in path[:-1] else Rule.model_fields)
+    plain = json.dumps(content(ruleset), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(plain.encode()).hexdigest()

@@ -1,8 +1,9 @@
 """The closed lists of outside taxonomies that a rule may be mapped to."""
 
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, Field
+from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 
 # Hazard uids of MLCommons AILuminate 1.0, README of mlcommons/ailuminate.
@@ -10,6 +11,15 @@ AILUMINATE: Final = frozenset(
     {
         *("vcr", "src", "cse", "ssh", "iwp", "ipv", "dfm", "ncr", "hte", "prv"),
         *("spc_ele", "spc_fin", "spc_hlt", "sxc_prn"),
+    }
+)
+
+# The keys of CreateModerationResponse in openai/openai-openapi.
+OPENAI: Final = frozenset(
+    {
+        *("hate", "hate/threatening", "harassment", "harassment/threatening"),
+        *("illicit", "illicit/violent", "self-harm", "self-harm/intent", "self-harm/instructions"),
+        *("sexual", "sexual/minors", "violence", "violence/graphic"),
     }
 )
 
@@ -51,13 +61,12 @@ def _listed(name: str, known: frozenset[str], source: str) -> str:
     return name
 
 
-def _ailuminate(uid: str) -> str:
-    return _listed(uid, AILUMINATE, "AILuminate 1.0")
+def _entry(known: frozenset[str], source: str) -> tuple[AfterValidator, FieldInfo]:
+    """Refuse what is not in a list, with a sentence; editors are told the list."""
+    told: Any = Field(json_schema_extra={"enum": [*sorted(known)]})
+    return AfterValidator(lambda name: _listed(name, known, source)), told
 
 
-def _dsa(name: str) -> str:
-    return _listed(name, DSA, "the DSA Transparency Database")
-
-
-AiluminateUid = Annotated[str, AfterValidator(_ailuminate)]
-DsaName = Annotated[str, AfterValidator(_dsa)]
+AiluminateUid = Annotated[str, *_entry(AILUMINATE, "AILuminate 1.0")]
+DsaName = Annotated[str, *_entry(DSA, "the DSA Transparency Database")]
+OpenaiKey = Annotated[str, *_entry(OPENAI, "OpenAI's moderation categories")]

@@ -1,9 +1,9 @@
 """The texts a ruleset may hold: bounded, printable, and unable to break the frame of the prompt."""
 
 import re
-from typing import Annotated
+from typing import Annotated, Final
 
-from pydantic import AfterValidator, StringConstraints
+from pydantic import AfterValidator, StringConstraints, ValidationInfo
 from pydantic_core import PydanticCustomError
 
 # These tags frame the prompt; a policy that contained one could end its own frame.
@@ -15,6 +15,15 @@ _LAYOUT = re.compile(
     r"|Should not):)",
     re.MULTILINE,
 )
+# The labels of later keys.  What was accepted before them loads for ever, so only a new text is
+# held to them.
+_LATER_LAYOUT = re.compile(
+    r"^[ \t]*(Rule [a-z0-9][a-z0-9_-]* is off:|(?:Editing|Definitions|Levels|Ambiguity|Escalation"
+    r"|Policy that is off|Allowed):)",
+    re.MULTILINE,
+)
+# The context of a validation that says that the text is new.
+NEW: Final = {"new": True}
 # Line separators would forge lines of the prompt; direction overrides hide text from a reader.
 _UNPRINTABLE = re.compile(
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff]"
@@ -47,8 +56,9 @@ def _one_line(text: str) -> str:
     return text
 
 
-def _unlabelled(text: str) -> str:
-    if found := _LAYOUT.search(text):
+def _unlabelled(text: str, info: ValidationInfo) -> str:
+    later = _LATER_LAYOUT if info.context == NEW else None
+    if found := _LAYOUT.search(text) or (later and later.search(text)):
         raise PydanticCustomError(
             "unsafe_text",
             "has a line that starts with {label}, which is a label of the prompt; reword it.",
@@ -64,5 +74,5 @@ def _bounded(longest: int) -> StringConstraints:
 _SAFE = (AfterValidator(_printable), AfterValidator(_unframed))
 
 Title = Annotated[str, _bounded(200), *_SAFE, AfterValidator(_one_line)]
-Item = Annotated[str, _bounded(500), *_SAFE, AfterValidator(_one_line)]
+Line = Annotated[str, _bounded(500), *_SAFE, AfterValidator(_one_line)]
 Prose = Annotated[str, _bounded(4000), *_SAFE, AfterValidator(_unlabelled)]

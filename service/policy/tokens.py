@@ -69,24 +69,31 @@ def measure(prompt: str) -> Size:
 
 
 def misfit(size: Size, window: Window) -> str | None:
-    """
-    Say why an upstream does not take a prompt of this size beside a picture; None if it does.
-
-    A configured limit counts before that known of the model; a model without any takes all.
-    """
-    chars = window.max_prompt_chars or _known(MAX_PROMPT_CHARS, window.model)
+    """Say why an upstream does not take a prompt of this size beside a picture; None if it does."""
+    chars, tokens = limits(window)
     if chars is not None and size.chars > chars:
         return (
             f"upstream {window.upstream} ({window.model}) takes a prompt of at most {chars}"
             f" characters; this one has {size.chars}"
         )
-    tokens = window.context_tokens or _known(CONTEXT_TOKENS, window.model)
     if tokens is not None and size.tokens + IMAGE_TOKENS > tokens:
         return (
             f"upstream {window.upstream} ({window.model}) takes at most {tokens} tokens; the"
             f" prompt has about {size.tokens} and the picture {IMAGE_TOKENS}"
         )
     return None
+
+
+def limits(window: Window) -> tuple[int | None, int | None]:
+    """
+    Tell the longest prompt in characters and the most input in tokens that an upstream takes.
+
+    A configured limit counts before that known of the model; a model without any takes all.
+    """
+    return (
+        window.max_prompt_chars or _known(MAX_PROMPT_CHARS, window.model),
+        window.context_tokens or _known(CONTEXT_TOKENS, window.model),
+    )
 
 
 def _known(limits: Mapping[str, Limit], model: str) -> int | None:

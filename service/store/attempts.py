@@ -40,6 +40,10 @@ _RESERVED = """
     SELECT reserved_microusd FROM attempts
      WHERE upload_id = $1 AND attempt = $2 AND finished_at IS NULL
 """
+_COST = """
+    SELECT coalesce(sum(coalesce(cost_microusd, reserved_microusd)), 0)
+      FROM attempts WHERE upload_id = $1
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,3 +156,8 @@ async def reserved(conn: Conn, upload: UUID, attempt: int) -> int | None:
     """Tell what a call under way has reserved, in microdollars; None if none is."""
     amount: int | None = await conn.fetchval(_RESERVED, upload, attempt)
     return amount
+
+
+async def cost(conn: Conn, upload: UUID) -> int:
+    """Sum up what all calls for the upload cost, those under way at what they reserved."""
+    return int(await conn.fetchval(_COST, upload))

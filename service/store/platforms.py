@@ -2,6 +2,10 @@
 
 from service.store import Conn
 
+# The platform that golden examples are run as: nobody has a token of it, nobody is called back, and
+# its uploads stand among those of others only where they are asked for.
+GOLDEN = "golden-examples"
+
 _ADD = "INSERT INTO platforms (name) VALUES ($1) ON CONFLICT (name) DO NOTHING RETURNING name"
 
 

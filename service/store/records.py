@@ -14,6 +14,7 @@ from pydantic import (
 )
 
 from service.store import Conn, Row
+from service.store.platforms import GOLDEN
 from service.store.uploads import VIEW
 
 _ADD = """
@@ -121,9 +122,16 @@ async def add(
 
 
 async def find(conn: Conn, wanted: Filter, *, after: UUID | None, limit: int) -> list[Row]:
-    """List ended uploads, the newest first, from behind the id ``after``."""
+    """
+    List ended uploads, the newest first, from behind the id ``after``.
+
+    Those of golden examples are no pictures of people's; they are listed as their platform's only.
+    """
     conditions = ["u.state IN ('done', 'failed')"]
     values: list[str | int | datetime | UUID] = []
+    if wanted.platform is None:
+        values.append(GOLDEN)
+        conditions.append("u.platform <> $1")
     for name, value in wanted.model_dump(exclude_none=True).items():
         values.append(value)
         conditions.append(_WHERE[name].format(f"${len(values)}"))

@@ -8,8 +8,9 @@ from service.store import Conn, Row
 
 # The channels named below are CHANNEL_DUE and CHANNEL_FINISHED of this package.
 _ADD = """
-    INSERT INTO uploads (id, platform, external_id, metadata, image_sha256, ruleset, version)
-    VALUES ($1, $2, $3, $4, $5, $6, $7)
+    INSERT INTO uploads (id, platform, external_id, metadata, image_sha256, ruleset, version,
+                         max_cost_microusd)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
  RETURNING received_at, pg_notify('uploads_due', '')
 """
 _CLAIM = """
@@ -30,7 +31,7 @@ _CLAIM = """
       FROM due
      WHERE u.id = due.id
  RETURNING u.id, u.platform, u.external_id, u.image_sha256, u.canonical_sha256,
-           u.ruleset, u.version, u.attempt, u.charges
+           u.ruleset, u.version, u.attempt, u.charges, u.max_cost_microusd
 """
 _RENEW = """
     UPDATE uploads AS u
@@ -118,7 +119,11 @@ _BACKLOG = """
 
 @dataclass(frozen=True, slots=True)
 class NewUpload:
-    """What intake knows of an upload; ``image_sha256`` names the received bytes."""
+    """
+    What is known of an upload when it is accepted; ``image_sha256`` names the received bytes.
+
+    ``max_cost_microusd`` is the most that all calls for it may cost, None if budgets alone say.
+    """
 
     id: UUID
     platform: str
@@ -127,6 +132,7 @@ class NewUpload:
     image_sha256: bytes
     ruleset: str
     version: int
+    max_cost_microusd: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +148,7 @@ class Claim:
     version: int
     attempt: int
     charges: int
+    max_cost_microusd: int | None
 
 
 async def add(conn: Conn, upload: NewUpload) -> datetime:
@@ -155,6 +162,7 @@ async def add(conn: Conn, upload: NewUpload) -> datetime:
         upload.image_sha256,
         upload.ruleset,
         upload.version,
+        upload.max_cost_microusd,
     )
     return received_at
 

@@ -1,11 +1,15 @@
 """The API as one aiohttp application; it opens nothing until it runs."""
 
+from collections.abc import Sequence
+
 from aiohttp import web
 
 import service
 from service.intake import Intake
+from service.quoting import Offer
 from service.store import Pool
-from service.web import POOL, costs, operations, problems, records, uploads
+from service.trying import Trying
+from service.web import POOL, costs, operations, problems, records, rulesets, trials, uploads
 from service.web.openapi import Api
 from service.web.waiting import Waiting
 
@@ -15,6 +19,8 @@ def api() -> Api:
     declared = Api("Edit-and-describe moderation", service.__version__)
     uploads.add_to(declared)
     records.add_to(declared)
+    rulesets.add_to(declared)
+    trials.add_to(declared)
     costs.add_to(declared)
     operations.add_to(declared)
     return declared
@@ -26,13 +32,21 @@ def create(
     waiting: Waiting,
     readiness: operations.Readiness,
     max_image_bytes: int,
+    offers: Sequence[Offer] = (),
 ) -> web.Application:
-    """Put the API together from what the composition root has opened."""
+    """
+    Put the API together from what the composition root has opened.
+
+    Args:
+        offers: What the upstreams take and cost; the default one's if none is configured.
+    """
     app = web.Application(middlewares=[operations.measure, problems.middleware])
     app[POOL] = pool
     app[uploads.INTAKE] = intake
     app[uploads.WAITING] = waiting
     app[uploads.MAX_IMAGE_BYTES] = max_image_bytes
+    app[rulesets.OFFERS] = offers
+    app[trials.TRYING] = Trying(pool, offers)
     app[operations.READINESS] = readiness
     app[operations.METRICS] = operations.new_metrics()
     app.cleanup_ctx.append(waiting.run)

@@ -1,9 +1,9 @@
-"""Bodies that carry an upload: raw bytes, a form or JSON; read within limits, never trusted."""
+"""Bodies, as an upload has them or small ones of JSON; read within limits, never trusted."""
 
 import asyncio
 import json
 import string
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any, NoReturn, TypeVar
 
 import pybase64
 from aiohttp import web
@@ -63,7 +63,13 @@ def _refuse_unstorable(value: JsonValue, depth: int) -> None:
 
 
 Word = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_storable)]
+Sentence = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=1000),
+    AfterValidator(_storable),
+]
 Metadata = Annotated[dict[str, JsonValue], AfterValidator(_small)]
+Body = TypeVar("Body", bound=BaseModel)
 _METADATA: TypeAdapter[dict[str, JsonValue]] = TypeAdapter(Metadata)
 
 
@@ -114,9 +120,9 @@ async def receive(request: web.Request, query: Fields, max_image_bytes: int) -> 
     if kind == "application/json":
         return await _json(request, query, max_image_bytes)
     if kind == "multipart/form-data":
-        body = await _read(request, max_image_bytes + OVERHEAD_BYTES)
+        body = await read(request, max_image_bytes + OVERHEAD_BYTES)
         return await asyncio.to_thread(_form, request.headers["Content-Type"], body, query)
-    body = await _read(request, max_image_bytes)
+    body = await read(request, max_image_bytes)
     if not kind.startswith("image/"):
         raise InputRefused(
             "content_type_not_supported",
@@ -125,7 +131,24 @@ async def receive(request: web.Request, query: Fields, max_image_bytes: int) -> 
     return Received(body, query.ruleset, query.external_id, {})
 
 
-async def _read(request: web.Request, limit: int) -> bytes:
+async def read_json(request: web.Request, model: type[Body]) -> Body:
+    """
+    Read a small JSON body; one that is empty stands for an empty object.
+
+    Raises:
+        InputRefused: Too large, encoded, of another type, malformed, or with unknown fields.
+    """
+    if not request.can_read_body:
+        return model()
+    if request.content_type != "application/json":
+        raise InputRefused(
+            "content_type_not_supported",
+            f"{request.content_type} is not supported; send application/json",
+        )
+    return _validated(await read(request, OVERHEAD_BYTES), model)
+
+
+async def read(request: web.Request, limit: int) -> bytes:
     """Read the body, refusing before reading whatever its headers already rule out."""
     too_large = InputRefused("body_too_large", f"the body is over {limit} bytes")
     if (request.content_length or 0) > limit:
@@ -155,7 +178,7 @@ async def _read(request: web.Request, limit: int) -> bytes:
 
 
 async def _json(request: web.Request, query: Fields, max_image_bytes: int) -> Received:
-    text = await _read(request, max_image_bytes * 4 // 3 + OVERHEAD_BYTES)
+    text = await read(request, max_image_bytes * 4 // 3 + OVERHEAD_BYTES)
     return await asyncio.to_thread(_from_json, text, query)
 
 
@@ -187,15 +210,19 @@ def _no_number(name: str) -> NoReturn:
     raise ValueError(f"{name} is not a JSON number")
 
 
-def _from_json(text: bytes, query: Fields) -> Received:
-    # The image is base64, so the bytes outside that alphabet bound all that is not the image.
-    _check_overhead(len(text.translate(None, _BASE64)))
+def _validated(text: bytes, model: type[Body]) -> Body:
     try:
-        body = UploadBody.model_validate(_loaded(text), strict=True)
+        return model.model_validate(_loaded(text), strict=True)
     except ValidationError as error:
         raise openapi.refused(error) from error
     except ValueError as error:
         raise InputRefused("json_invalid", f"the body is not JSON: {error}") from error
+
+
+def _from_json(text: bytes, query: Fields) -> Received:
+    # The image is base64, so the bytes outside that alphabet bound all that is not the image.
+    _check_overhead(len(text.translate(None, _BASE64)))
+    body = _validated(text, UploadBody)
     if body.image_url is not None:
         raise InputRefused(
             "image_url_not_available", "image_url is not available yet; send the image itself"

@@ -9,7 +9,7 @@ import functools
 import inspect
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, get_type_hints
+from typing import Any, TypeAlias, get_type_hints
 
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -21,6 +21,7 @@ from service.store import tokens
 from service.web import BEARER, POOL, problems
 
 Operation = Callable[..., Awaitable[web.StreamResponse]]
+Content: TypeAlias = type[BaseModel] | str
 REF = "#/components/schemas/{model}"
 # A refusal never grows with what is refused.
 MAX_FAULTS, MAX_NAME = 20, 100
@@ -43,10 +44,11 @@ class Declared:
     query_model: type[BaseModel]
     roles: tuple[auth.Role, ...]
     summary: str
-    answers: Mapping[int, type[BaseModel] | str]
+    answers: Mapping[int, Content | tuple[Content, ...]]
     refusals: tuple[str, ...]
     request: Mapping[str, Any] | None
     headers: Mapping[str, str] = field(default_factory=dict)
+    needs_body: bool = True
 
 
 class Api:
@@ -62,17 +64,18 @@ class Api:
         path: str,
         *,
         roles: tuple[auth.Role, ...] = (),
-        answers: Mapping[int, type[BaseModel] | str],
+        answers: Mapping[int, Content | tuple[Content, ...]],
         refusals: tuple[str, ...] = (),
         request: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
+        needs_body: bool = True,
     ) -> Callable[[Operation], Operation]:
         """
         Declare ``handler(request, *, path: Model, query: Model)``; both models are optional.
 
         Args:
             roles: Who may call it; nobody in particular means everybody.
-            answers: Status to model, or to the media type of bytes.
+            answers: Status to model, or to the media type of bytes; several by ``Accept``.
             refusals: Problem codes it answers besides those that follow from the declaration.
             request: OpenAPI content map of the body, which the handler reads itself.
             headers: Request headers it understands, name to meaning.
@@ -92,6 +95,7 @@ class Api:
                 refusals=refusals,
                 request=request,
                 headers=headers or {},
+                needs_body=needs_body,
             )
             self._declared.append(declared)
             return handler
@@ -188,6 +192,10 @@ def refused(error: ValidationError) -> InputRefused:
     return InputRefused("validation_failed", text, errors=faults)
 
 
+def _contents(answer: Content | tuple[Content, ...]) -> tuple[Content, ...]:
+    return answer if isinstance(answer, tuple) else (answer,)
+
+
 def _models(declared: list[Declared]) -> list[tuple[type[BaseModel], JsonSchemaMode]]:
     wanted: dict[tuple[type[BaseModel], JsonSchemaMode], None] = {
         (problems.Problem, "serialization"): None
@@ -196,8 +204,9 @@ def _models(declared: list[Declared]) -> list[tuple[type[BaseModel], JsonSchemaM
         wanted[one.path_model, "validation"] = None
         wanted[one.query_model, "validation"] = None
         for answer in one.answers.values():
-            if not isinstance(answer, str):
-                wanted[answer, "serialization"] = None
+            for content in _contents(answer):
+                if not isinstance(content, str):
+                    wanted[content, "serialization"] = None
     return list(wanted)
 
 
@@ -231,22 +240,20 @@ def _rendered(one: Declared, refs: Mapping[Any, Any], schemas: Mapping[str, Any]
         rendered["security"] = [{"bearer": []}]
         rendered["description"] = f"Roles: {', '.join(one.roles)}."
     if one.request:
-        rendered["requestBody"] = {"required": True, "content": one.request}
+        rendered["requestBody"] = {"required": one.needs_body, "content": one.request}
     return rendered
 
 
 def _responses(one: Declared, refs: Mapping[Any, Any]) -> dict[str, Any]:
     responses: dict[str, Any] = {}
     for status, answer in one.answers.items():
-        content = (
-            {answer: {}}
-            if isinstance(answer, str)
-            else {"application/json": {"schema": refs[answer, "serialization"]}}
-        )
-        responses[str(status)] = {
-            "description": "OK",
-            **({"content": content} if answer else {}),
-        }
+        content: dict[str, Any] = {}
+        for one_of in _contents(answer):
+            if isinstance(one_of, str):
+                content[one_of] = {}
+            else:
+                content["application/json"] = {"schema": refs[one_of, "serialization"]}
+        responses[str(status)] = {"description": "OK", **({"content": content} if answer else {})}
     codes = ["validation_failed", *one.refusals]
     if one.path_model is not Nothing:
         codes.append("not_found")

@@ -4,6 +4,66 @@ from typing import Any
 
 from service.policy.rulesets import Rule, Ruleset, Verdict
 
+SHA256 = f"sha256:{'0a' * 32}"
+# Every key of the format, each with another value than its default.
+FULL = f"""\
+name: full
+title: Full
+goal: Have it all.
+scope: Photographs.
+definitions:
+  - term: face
+    meaning: The front of a head
+editing: Edits are soft.
+on_clean: allow
+review:
+  sample: 0.25
+  second_person: true
+model: one/model
+fallback_after_refusal: true
+confine: false
+max_changed_outside: 0.5
+rules:
+  - id: faces
+    title: Faces
+    policy: Nobody is recognised.
+    should_not:
+      - Show a face
+      - text: Show a person in
+        examples: [a mirror, a puddle]
+    can:
+      - text: Show art
+        examples: [statues]
+    levels:
+      low: A face in a crowd
+      critical: A child's face
+    ambiguity: In doubt it is a face.
+    escalation: Faces of the dead.
+    severity: medium
+    edit: blur
+    verdict: allow_edited
+    detectors: [face]
+    categories:
+      ailuminate: [prv]
+      dsa: [KEYWORD_NUDITY]
+      openai: [sexual/minors]
+  - id: plates
+    enabled: false
+    title: Plates
+    policy: No plates.
+    should_not: [Show a plate]
+    severity: low
+    edit: none
+    verdict: hold
+examples:
+  - image: examples/crowd.png
+    rules: [faces]
+    outcome: redacted
+    note: Many faces
+  - image: {SHA256}
+    outcome: clean
+"""
+
 
 def make_ruleset(on_clean: Verdict = "allow", **verdicts: Verdict) -> Ruleset:
     """Make a ruleset with one rule for each keyword, which is its id."""

@@ -30,6 +30,16 @@ def found(**changed: Any) -> dict[str, Any]:
     return make_description(findings=[make_finding("face", **changed)])
 
 
+def test_a_rule_that_is_off_is_no_rule_of_the_schema() -> None:
+    """An answer can neither find what is off nor say that it was not assessed."""
+    rules = [rule.model_copy(update={"enabled": rule.id == "face"}) for rule in RULESET.rules]
+    checker = Checker(descriptions.schema(RULESET.model_copy(update={"rules": rules})))
+    checker.check(make_description("face", not_assessed=["face"]))
+    for description in (make_description("plate"), make_description(not_assessed=["plate"])):
+        with pytest.raises(DescriptionInvalid, match="'plate' is not one of \\['face'\\]"):
+            checker.check(description)
+
+
 def test_schema_is_a_schema() -> None:
     """The generated schema is valid draft 2020-12, closed everywhere and without references."""
     schema = descriptions.schema(RULESET)

@@ -76,6 +76,14 @@ def test_unknown_rule() -> None:
         judge(make_description("a", "x"), ruleset("allow"))
 
 
+def test_rule_that_is_off() -> None:
+    """What is switched off is allowed, so a finding of it means nothing that could be judged."""
+    rules = [rule.model_copy(update={"enabled": rule.id != "b"}) for rule in ruleset("allow").rules]
+    off = ruleset("allow").model_copy(update={"rules": rules})
+    with pytest.raises(DescriptionInvalid, match="'b' is not in ruleset test, or is off there"):
+        judge(make_description("a", "b"), off)
+
+
 @pytest.mark.parametrize(
     ("found", "seen", "outcome", "verdict"),
     [

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from service.errors import InputRefused
-from service.policy import prompt, rulesets
+from service.policy import faults, prompt, rulesets
 from service.policy.rulesets import Rule, Ruleset, Version
 
 GOOD = """\
@@ -219,7 +219,7 @@ def test_many_faults_stay_a_small_answer() -> None:
     """The message counts every fault; the list stops at its documented length."""
     with pytest.raises(InputRefused, match=r"^The ruleset has 60\d faults") as caught:
         rulesets.parse("".join(f"k{number}: 1\n" for number in range(600)))
-    assert len(caught.value.errors or []) == rulesets.MAX_FAULTS
+    assert len(caught.value.errors or []) == faults.MAX_FAULTS
 
 
 @pytest.mark.parametrize(("count", "legal"), [(1, True), (100, True), (101, False), (0, False)])

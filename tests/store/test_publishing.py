@@ -14,6 +14,7 @@ from service.policy.tokens import IMAGE_TOKENS, Window
 from service.store import Pool
 from service.store import rulesets as store
 from tests.policy.documents import long_source
+from tests.rulesets import source
 
 SHIPPED = resources.folder("rulesets")
 PRIVACY = (SHIPPED / "privacy.yaml").read_text("utf-8")
@@ -24,10 +25,10 @@ def changed(title: str) -> str:
     return PRIVACY.replace("title: Private details of people in pictures", f"title: {title}", 1)
 
 
-async def publish(pool: Pool, source: str, *windows: Window) -> publishing.Imported:
+async def publish(pool: Pool, text: str, *windows: Window) -> publishing.Imported:
     async with pool.acquire() as conn:
-        ruleset = rulesets.parse(source)
-        return await publishing.publish(conn, ruleset, source, "somebody", windows)
+        ruleset = rulesets.parse(text)
+        return await publishing.publish(conn, ruleset, text, "somebody", windows)
 
 
 async def live(pool: Pool) -> int | None:
@@ -115,8 +116,8 @@ async def test_seeding_leaves_what_staff_published(pool: Pool) -> None:
 
 async def test_seeding_adds_what_is_new(pool: Pool, tmp_path: Path) -> None:
     """A ruleset that a new release brings is published; the known ones are left alone."""
-    (tmp_path / "privacy.yaml").write_text(changed("Newer"))
-    (tmp_path / "second.yaml").write_text(PRIVACY.replace("name: privacy", "name: second", 1))
+    (tmp_path / "privacy.yaml").write_text(source(name="privacy"))
+    (tmp_path / "second.yaml").write_text(source(name="second"))
     async with pool.acquire() as conn:
         assert await publishing.seed(conn, tmp_path) == [publishing.Imported("second", 1, new=True)]
     assert await live(pool) == 1
@@ -128,9 +129,9 @@ OPENAI = Window("openai", "gpt-image-1.5")
 
 async def test_a_ruleset_of_100_000_tokens_is_published_byte_for_byte(pool: Pool) -> None:
     """The default model takes its 400 kB, and what is stored is what was rendered."""
-    source = long_source(415_000)
-    done = await publish(pool, source, GEMINI)
-    ruleset = rulesets.parse(source)
+    text = long_source(415_000)
+    done = await publish(pool, text, GEMINI)
+    ruleset = rulesets.parse(text)
     rendered = prompt.render(rulesets.Version(ruleset, done.version, rulesets.digest(ruleset)))
     assert len(rendered) > 400_000
     stored = await pool.fetchval("SELECT prompt FROM ruleset_versions WHERE ruleset = 'long'")
@@ -138,7 +139,7 @@ async def test_a_ruleset_of_100_000_tokens_is_published_byte_for_byte(pool: Pool
 
 
 @pytest.mark.parametrize(
-    ("source", "windows", "code", "said"),
+    ("text", "windows", "code", "said"),
     [
         (
             long_source(500_000),
@@ -168,13 +169,13 @@ async def test_a_ruleset_of_100_000_tokens_is_published_byte_for_byte(pool: Pool
     ids=["tokens", "one of two", "the model named", "a model of nobody"],
 )
 async def test_what_no_upstream_could_judge_is_refused(
-    pool: Pool, source: str, windows: tuple[Window, ...], code: str, said: str
+    pool: Pool, text: str, windows: tuple[Window, ...], code: str, said: str
 ) -> None:
     """The refusal names upstream, size and limit, and the database is as it was."""
     tables = ("rulesets", "ruleset_versions", "audit")
     before = [await pool.fetch(f"SELECT * FROM {table} ORDER BY 1, 2") for table in tables]
     with pytest.raises(InputRefused) as refused:
-        await publish(pool, source, *windows)
+        await publish(pool, text, *windows)
     assert refused.value.code == code
     assert said in str(refused.value)
     assert [await pool.fetch(f"SELECT * FROM {table} ORDER BY 1, 2") for table in tables] == before
@@ -182,20 +183,20 @@ async def test_what_no_upstream_could_judge_is_refused(
 
 async def test_only_upstreams_with_the_model_named_must_take_it(pool: Pool) -> None:
     """What is never asked of the other upstream need not fit it."""
-    source = f"model: {GEMINI.model}\n{long_source(50_000)}"
-    assert (await publish(pool, source, GEMINI, OPENAI)).new
+    text = f"model: {GEMINI.model}\n{long_source(50_000)}"
+    assert (await publish(pool, text, GEMINI, OPENAI)).new
 
 
 async def test_the_limit_is_exact(pool: Pool) -> None:
     """A prompt that just fits beside a picture is published; of one token less, it is refused."""
-    source = changed("Exact")
-    size = publishing.check(rulesets.parse(source), ())
+    text = changed("Exact")
+    size = publishing.check(rulesets.parse(text), ())
     fits = size.tokens + IMAGE_TOKENS
     with pytest.raises(InputRefused, match=f"takes at most {fits - 1} tokens"):
-        await publish(pool, source, Window("one", "any", context_tokens=fits - 1))
+        await publish(pool, text, Window("one", "any", context_tokens=fits - 1))
     with pytest.raises(InputRefused, match=f"takes a prompt of at most {size.chars - 1} char"):
-        await publish(pool, source, Window("one", "any", max_prompt_chars=size.chars - 1))
-    done = await publish(pool, source, Window("one", "any", size.chars, fits))
+        await publish(pool, text, Window("one", "any", max_prompt_chars=size.chars - 1))
+    done = await publish(pool, text, Window("one", "any", size.chars, fits))
     assert done.new
     stored = await pool.fetchval("SELECT prompt FROM ruleset_versions WHERE version = 2")
     assert tokens.measure(stored) == size
@@ -211,24 +212,25 @@ async def test_what_has_become_too_long_does_not_go_live_again(pool: Pool) -> No
 
 def test_every_fault_of_every_file_is_told(tmp_path: Path) -> None:
     """One refusal lists all faults, each with its file, line and column; nothing was read on."""
+    text = source("faces", "plates", "cards")
     bad = tmp_path / "bad.yaml"
     bad.write_text(
-        PRIVACY.replace("severity: medium", "severity: awful").replace("edit: box", "x: 1")
+        text.replace("severity: medium", "severity: awful").replace("edit: blur", "x: 1")
     )
     worse = tmp_path / "worse.yaml"
     worse.write_bytes(b"name: [\xff")
     good = tmp_path / "good.yaml"
-    good.write_text(PRIVACY)
+    good.write_text(text)
     with pytest.raises(InputRefused) as refused:
         publishing.read([tmp_path])
     faults = refused.value.errors or []
     assert refused.value.code == "ruleset_invalid"
     assert {fault["file"] for fault in faults} == {str(bad), str(worse)}
     awful = [fault for fault in faults if "awful" in str(fault["message"])]
-    assert len(awful) == PRIVACY.count("severity: medium")
+    assert len(awful) == text.count("severity: medium")
     assert all(isinstance(fault["line"], int) and fault["column"] for fault in faults)
     unknown = [fault for fault in faults if str(fault["path"]).endswith(".x")]
-    assert len(unknown) == PRIVACY.count("edit: box")
+    assert len(unknown) == text.count("edit: blur")
 
 
 def test_missing_files_are_told(tmp_path: Path) -> None:

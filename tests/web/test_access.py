@@ -1,6 +1,7 @@
 """Who may do what: tokens, roles, tenants, and addresses that lead nowhere."""
 
 import itertools
+import re
 import uuid
 
 from service import administering, auth
@@ -12,8 +13,9 @@ from tests.web.sending import NOTHING, PNG, caller, stored
 
 SOME_ID = "01a00000-0000-7000-8000-000000000000"
 PNG_TYPE = {"Content-Type": "image/png"}
+PARTS = {"{id}": SOME_ID, "{name}": "edited", "{n}": "1", "{check}": SOME_ID}
 OPERATIONS = [
-    (method.upper(), path.replace("{id}", SOME_ID).replace("{name}", "edited"), operation)
+    (method.upper(), re.sub(r"{\w+}", lambda part: PARTS[part[0]], path), operation)
     for path, item in application.api().document()["paths"].items()
     for method, operation in item.items()
 ]
