@@ -49,7 +49,7 @@ def finish(
         if proof.verdict == "other_picture":
             return Finished(facts, heat, None)
         if confined:
-            changed = confine(pixels, proof.registration.view, regions, enforce=proof.unproven)
+            changed = confine(pixels, proof.registration.view, regions, enforce=proof.to_enforce)
         final = encoded(
             Image.fromarray(changed),
             shown,
@@ -76,8 +76,13 @@ def _facts(proof: Proof, whole: Rect, *, confined: bool) -> dict[str, Any]:
         "outside": {"tiles": outside.tiles, "changed": outside.changed} if outside else None,
         "regions": [
             _region(one)
-            | {"final_box_2d": one.region.box if confined else _placed(one.region.box, whole, view)}
-            for one in proof.regions
+            | {
+                "enforced": confined and at in proof.to_enforce,
+                "final_box_2d": one.region.box
+                if confined
+                else _placed(one.region.box, whole, view),
+            }
+            for at, one in enumerate(proof.regions)
         ],
     }
 

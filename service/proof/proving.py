@@ -18,6 +18,7 @@ from service.proof.sampling import View, box_mean
 Verdict = Literal["proven", "changed_outside", "not_redacted", "other_picture"]
 
 _SEEN_ELSEWHERE = 0.5  # the right framing shows nearly all, a wrong one now and then something
+_TELLING = 32  # px of the shorter side; of places below it some false edits pass as proper
 _FLAT = 4.0  # of 255; what a coded box of one colour stays below
 _COARSE = 8  # cells a side, which blurs and mosaics of a whole picture keep
 _MAX_UNLIKE = 0.6  # of the contrast; two different ones of 32 pictures differ by 0.73 and more
@@ -26,11 +27,16 @@ _HASHED = 128  # px a side: the hash itself looks at 64 x 64 samples
 
 @dataclass(frozen=True, slots=True)
 class RegionProof:
-    """One region's verdict; ``remaining`` is None where nothing was asked or measured."""
+    """
+    One region's verdict; ``remaining`` is None where nothing was asked or measured.
+
+    ``small``: it has too few pixels for the numbers to be sure.
+    """
 
     region: Region
     verdict: Literal["proven", "not_redacted"]
     remaining: Remaining | None
+    small: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +62,11 @@ class Proof:
     distance: int
 
     @property
-    def unproven(self) -> frozenset[int]:
+    def to_enforce(self) -> frozenset[int]:
         """Name by index the regions whose rule's edit has to be enforced."""
-        return frozenset(at for at, one in enumerate(self.regions) if one.verdict == "not_redacted")
+        return frozenset(
+            at for at, one in enumerate(self.regions) if one.small or one.verdict == "not_redacted"
+        )
 
 
 def prove(original: Pixels, edited: Pixels, regions: Sequence[Region]) -> Proof:
@@ -103,7 +111,7 @@ def _proof(
         elsewhere = remaining(original, view, rect, region.edit)
         if elsewhere.most > _SEEN_ELSEWHERE:
             return RegionProof(region, "not_redacted", elsewhere)
-    return RegionProof(region, "proven", found)
+    return RegionProof(region, "proven", found, small=rect.short < _TELLING)
 
 
 def _derived(original: View, registration: Registration, region: Region) -> bool:

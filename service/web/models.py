@@ -37,8 +37,9 @@ class RegionProofView(BaseModel):
 
     ``left``: for each octave of detail, coarse to fine, the share of the places with structure that
     still show it, null where there was too little; ``moved``: the same where it fits best mirrored
-    or shifted.  ``seen`` are the kinds of things that detectors still found there; ``final_box_2d``
-    is the place in the edited picture shown.
+    or shifted.  ``enforced``: the rule's own edit was made here, since the upstream's proves
+    nothing or the place is below 32 px.  ``seen`` are the kinds of things that detectors still
+    found there; ``final_box_2d`` is the place in the edited picture shown.
     """
 
     rule: str
@@ -48,6 +49,7 @@ class RegionProofView(BaseModel):
     left: list[float | None] | None = None
     moved: float | None = None
     seen: list[str] = []
+    enforced: bool = False
     final_box_2d: tuple[int, int, int, int] | None = None
 
 

@@ -27,7 +27,9 @@ def test_the_corpus_is_judged_and_confined(seed: int) -> None:
         if made.kind in ("other photo", "other crop"):
             assert proof.verdict == "other_picture", (index, made.kind, made.travel)
         if index % 4 == 0:
-            final = confine(original, proof.registration.view, made.regions, enforce=proof.unproven)
+            final = confine(
+                original, proof.registration.view, made.regions, enforce=proof.to_enforce
+            )
             _confined(made, original, final)
     assert len(alarms) <= 1, alarms
 

@@ -73,7 +73,7 @@ def test_a_face_that_is_gone_is_proven(change: Change) -> None:
     """A heavy blur, coarse cells and a box hide a face."""
     proof = proven(PORTRAIT, changed(PORTRAIT, FACE_BOX, change), FACE)
     assert proof.verdict == "proven"
-    assert proof.unproven == frozenset()
+    assert proof.to_enforce == frozenset()
     assert proof.outside is not None
     assert proof.outside.changed == 0
 
@@ -104,7 +104,7 @@ def test_what_is_left_is_not_redacted(change: Change) -> None:
     for image, box, region in ((PORTRAIT, FACE_BOX, FACE), (CARD, PHONE_BOX, PHONE)):
         proof = proven(image, changed(image, box, change), region)
         assert proof.verdict == "not_redacted"
-        assert proof.unproven == {0}
+        assert proof.to_enforce == {0}
 
 
 def test_an_ellipse_hides_a_face() -> None:
@@ -152,7 +152,7 @@ def test_another_picture_is_told_even_with_the_right_boxes() -> None:
     ):
         proof = proven(PORTRAIT, changed(other, FACE_BOX, black), FACE)
         assert proof.verdict == "other_picture"
-        assert proof.unproven == {0}
+        assert proof.to_enforce == {0}
 
 
 def test_a_flat_place_had_nothing_to_hide() -> None:
@@ -193,6 +193,16 @@ def test_where_everything_is_a_region_another_picture_proves_nothing(edit: Edit)
         assert proven(PORTRAIT, black(PORTRAIT), region).verdict == "proven"
 
 
+@pytest.mark.parametrize(("side", "enforced"), [(24, {0}), (31, {0}), (32, set()), (80, set())])
+def test_small_places_are_redacted_here_whatever_they_show(side: int, enforced: set[int]) -> None:
+    """A few pixels tell too little to rely on; the place is proven, and not believed."""
+    place = Region((0, 0, side, 2 * side), "box", "r")
+    square = PORTRAIT.resize((1000, 1000))
+    proof = proven(square, changed(square, (0, 0, 2 * side, side), black), place)
+    assert proof.verdict == "proven"
+    assert proof.to_enforce == enforced
+
+
 def test_what_a_detector_still_sees_is_not_redacted() -> None:
     """However little the numbers find, and only in that region."""
     seen = replace(FACE, seen=("face",))
@@ -201,7 +211,7 @@ def test_what_a_detector_still_sees_is_not_redacted() -> None:
     proof = proven(PORTRAIT, hidden, seen, other)
     assert [one.verdict for one in proof.regions] == ["not_redacted", "proven"]
     assert proof.verdict == "not_redacted"
-    assert proof.unproven == {0}
+    assert proof.to_enforce == {0}
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,8 @@ async def test_proof_has_every_number(api: Api, done: dict[str, Any]) -> None:
     assert 0 < proof["outside"]["changed"] < proof["outside"]["tiles"]
     (region,) = proof["regions"]
     places, numbers = {"box_2d", "final_box_2d"}, {"left", "moved", "seen"}
-    assert region.keys() == {"rule", "edit", "verdict"} | places | numbers
+    assert region.keys() == {"rule", "edit", "verdict", "enforced"} | places | numbers
+    assert region["enforced"]
     assert (region["final_box_2d"], region["seen"]) == (region["box_2d"], [])
     assert (proof["detectors"], proof["text_to_model"]) == ("off", [])
     assert (region["rule"], region["edit"]) == ("contact-details", "box")
