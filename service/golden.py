@@ -1,5 +1,6 @@
 """The pictures of golden examples: read beside their ruleset, kept with its version, found."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -60,6 +61,22 @@ async def keep(
             )
         await images.add(conn, picture)
         await example_pictures.add(conn, ruleset, version, path, picture.sha256)
+
+
+async def supply(
+    conn: Conn, ruleset: str, version: int, examples: Sequence[Example], folder: Path
+) -> None:
+    """
+    Store the pictures of a ruleset that came with the code, where nobody has said what they are.
+
+    They are left out when its ruleset is seeded, so that a database begins without pictures.
+    """
+    if not (folder / f"{ruleset}.yaml").is_file():
+        return
+    async with conn.transaction():
+        known = await example_pictures.all_of(conn, ruleset, version)
+        missing = [one for one in examples if one.image not in known]
+        await keep(conn, ruleset, version, await asyncio.to_thread(read, folder, missing))
 
 
 async def inherit(conn: Conn, ruleset: str, version: int, examples: Sequence[Example]) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -175,7 +175,8 @@ async def seed(conn: Conn, folder: Path) -> list[Imported]:
         async with conn.transaction():
             # Others may start at the same time, and staff may publish meanwhile.
             if await store.lock(conn, source.ruleset.name) is None:
-                seeded += await take(conn, [source], SHIPPED, lambda _: ())
+                bare = replace(source, pictures={})
+                seeded += await take(conn, [bare], SHIPPED, lambda _: ())
     return seeded
 
 

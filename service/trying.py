@@ -9,7 +9,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from service import catalogue, golden, ids
+from service import catalogue, golden, ids, resources
 from service.edits import routing
 from service.errors import InputRefused, Unreadable
 from service.pictures.pool import Decoders
@@ -107,6 +107,8 @@ class Trying:
         async with self._pool.acquire() as conn:
             row = await catalogue.find(conn, name, number)
             ruleset = rulesets.of_content(row["content"])
+            box = resources.folder("rulesets")
+            await golden.supply(conn, name, number, ruleset.examples, box)
             pictures = await golden.find(conn, name, number, ruleset.examples)
         await self._decode(pictures)
         able = _able(self._offers, ruleset, row["prompt"])

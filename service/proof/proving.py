@@ -111,7 +111,8 @@ def _proof(
         elsewhere = remaining(original, view, rect, region.edit)
         if elsewhere.most > _SEEN_ELSEWHERE:
             return RegionProof(region, "not_redacted", elsewhere)
-    return RegionProof(region, "proven", found, small=rect.short < _TELLING)
+    small = rect.short < _TELLING and not found.flat
+    return RegionProof(region, "proven", found, small=small)
 
 
 def _derived(original: View, registration: Registration, region: Region) -> bool:
