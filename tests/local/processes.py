@@ -10,12 +10,17 @@ DEADLINE_S = 60.0
 
 def children(pid: int) -> list[int]:
     """List the pool children of a process, without the helper that tracks semaphores."""
-    found = []
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        for child in (task / "children").read_text().split():
-            command = Path(f"/proc/{child}/cmdline").read_text()
-            found += [int(child)] if "spawn_main" in command else []
-    return found
+    while True:
+        tasks = list(Path(f"/proc/{pid}/task").iterdir())
+        try:
+            return [
+                int(child)
+                for task in tasks
+                for child in (task / "children").read_text().split()
+                if "spawn_main" in Path(f"/proc/{child}/cmdline").read_text()
+            ]
+        except (FileNotFoundError, ProcessLookupError):
+            continue  # A thread or a child ended while they were read; who adopted is read again.
 
 
 def running(pid: int) -> bool:
