@@ -185,6 +185,9 @@ def test_only_the_newest_version_is_compared_with() -> None:
     contents = [rulesets.content(rulesets.parse(FULL))]
     for step in steps:
         contents.append(rulesets.content(rulesets.parse(step, contents)))
+    # In one step it would have been too far.
+    with pytest.raises(InputRefused, match="of which little is left here"):
+        rulesets.parse(steps[-1], contents[:1])
 
 
 @pytest.mark.parametrize(
