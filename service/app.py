@@ -2,9 +2,9 @@
 
 import asyncio
 import os
-import signal
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -18,16 +18,21 @@ from service import (
     quoting,
     resources,
     settings,
+    stopping,
 )
 from service.attempting import Attempting
+from service.delivering import TRY_S, Deliverer, Room
 from service.edits import Upstream
 from service.edits.client import EditsClient
 from service.errors import StartRefused
+from service.fetching import Fetcher
+from service.gathering import Gatherer
 from service.intake import Intake
 from service.local import MODEL, missing_packages
 from service.local import server as local_server
 from service.pictures import headers
 from service.pictures.pool import Decoders
+from service.posting import Poster
 from service.quoting import Offer
 from service.settings import Settings
 from service.store import Conn, Pool, database, migrations
@@ -40,7 +45,9 @@ from service.web.waiting import Waiting
 from service.worker import Pace, Worker
 
 WEB_CONNECTIONS = 10
-WORKER_CONNECTIONS = 6
+WORKER_CONNECTIONS = 8
+WORKER_THREADS = 64
+DELIVER_CONNECTIONS = 4
 
 
 def load(**overrides: object) -> Settings:
@@ -126,12 +133,12 @@ async def up(
         meanwhile: Work to do then, which tells whether it succeeded.
         once: Stop after that work.
     """
-    stop = stop_on_signals()
+    stop = stopping.on_signals()
     succeeded = True
     async with running(_plan(configured), stop) as what:
         shown(what)
         if meanwhile is not None:
-            succeeded = await _unless(stop, meanwhile(what))
+            succeeded = await stopping.unless(stop, meanwhile(what))
         if not once:
             await stop.wait()
     return succeeded
@@ -141,33 +148,37 @@ async def serve(configured: Settings, listener: socket.socket | None = None) -> 
     """Answer HTTP until SIGTERM; then say so on /readyz, finish what was begun, and return."""
     needed = migrations.read(resources.folder("migrations"))
     where = database_of(configured)
-    async with _opened(where, "serve", WEB_CONNECTIONS, needed) as pool:
+    async with _opened(where, "serve", WEB_CONNECTIONS) as pool:
         limits = headers.Limits()
         disk = configured.data_dir if configured.data_dir.exists() else Path.cwd()
         readiness = Readiness(needed[-1].version, disk)
+        address = public_url(configured)
         app = application.create(
             pool,
-            Intake(pool, limits, configured.ruleset),
+            Intake(pool, limits, configured.ruleset, address, configured.fetch_hosts),
             Waiting(pool, where),
             readiness,
             limits.max_bytes,
             offers_of(configured),
+            configured.callback_hosts,
         )
         place = serving.Place(configured.host, configured.port, listener)
-        await serving.serve(app, place, configured.grace_s, stop_on_signals())
+        await serving.serve(app, place, configured.grace_s, stopping.on_signals())
 
 
 async def work(configured: Settings) -> None:
     """Work on uploads until SIGTERM; then finish or release what is held, and return."""
-    needed = migrations.read(resources.folder("migrations"))
     where = database_of(configured)
     upstreams = upstreams_of(configured)
     pace = Pace(configured.concurrency, timedelta(seconds=configured.lease_s), configured.grace_s)
     decoders = Decoders(configured.decoders)
-    second_look = second_look_of(configured, upstreams)
+    second_look, address = second_look_of(configured, upstreams), public_url(configured)
+    # Names are looked up in threads: those that hang must leave some for the rest of the work.
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(WORKER_THREADS))
     async with (
-        _opened(where, "work", WORKER_CONNECTIONS, needed) as pool,
+        _opened(where, "work", WORKER_CONNECTIONS) as pool,
         EditsClient() as client,
+        Fetcher() as fetcher,
         looking.opened(second_look) as detectors,
     ):
         await decoders.start()
@@ -177,15 +188,32 @@ async def work(configured: Settings) -> None:
                 decoders,
                 client,
                 upstreams,
-                public_url(configured),
+                address,
                 detectors=detectors,
                 keep_raw=configured.keep_raw,
             )
             names = [one.name for one in upstreams]
             log.get().info("working", upstreams=names, second_look=second_look, pid=os.getpid())
-            await Worker(pool, where, attempting, pace).run(stop_on_signals())
+            gatherer = Gatherer(pool, where, fetcher, configured.fetch_hosts, address)
+            stop = stopping.on_signals()
+            worker = Worker(pool, where, attempting, pace)
+            await asyncio.gather(worker.run(stop), gatherer.run(stop))
         finally:
             await decoders.stop()
+
+
+async def deliver(configured: Settings) -> None:
+    """Deliver callbacks until SIGTERM; then let the tries under way end, and return."""
+    where = database_of(configured)
+    room = Room()
+    # Names are looked up in threads: those that hang must leave some for the others.
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(room.overall))
+    async with (
+        _opened(where, "deliver", DELIVER_CONNECTIONS) as pool,
+        Poster(configured.callback_hosts, TRY_S) as poster,
+    ):
+        log.get().info("delivering", private_hosts=configured.callback_hosts, pid=os.getpid())
+        await Deliverer(pool, where, poster, room).run(stopping.on_signals())
 
 
 def service_url(configured: Settings) -> str:
@@ -227,17 +255,6 @@ def _plan(configured: Settings) -> Plan:
     )
 
 
-async def _unless(stop: asyncio.Event, work: Awaitable[bool]) -> bool:
-    """Do the work, but leave it when told to stop."""
-    task, stopped = asyncio.ensure_future(work), asyncio.ensure_future(stop.wait())
-    await asyncio.wait((task, stopped), return_when=asyncio.FIRST_COMPLETED)
-    stopped.cancel()
-    if not task.done():
-        task.cancel()
-        return False
-    return task.result()
-
-
 async def local(
     configured: Settings,
     port: int,
@@ -260,19 +277,14 @@ async def local(
 @asynccontextmanager
 async def connected(configured: Settings) -> AsyncIterator[Conn]:
     """Open one connection for a command of the command line."""
-    needed = migrations.read(resources.folder("migrations"))
-    async with (
-        _opened(database_of(configured), "command", 1, needed) as pool,
-        pool.acquire() as conn,
-    ):
+    async with _opened(database_of(configured), "command", 1) as pool, pool.acquire() as conn:
         yield conn
 
 
 @asynccontextmanager
-async def _opened(
-    where: Database, name: str, size: int, needed: list[migrations.Migration]
-) -> AsyncIterator[Pool]:
+async def _opened(where: Database, name: str, size: int) -> AsyncIterator[Pool]:
     """Open a pool on a database that can keep our promises and is up to date."""
+    needed = migrations.read(resources.folder("migrations"))
     pool = await where.pool(size=size, name=name)
     try:
         async with pool.acquire() as conn:
@@ -281,12 +293,3 @@ async def _opened(
         yield pool
     finally:
         await pool.close()
-
-
-def stop_on_signals() -> asyncio.Event:
-    """Give an event that SIGTERM or SIGINT sets."""
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    return stop

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from service import completing, concluding, entering, limiting, log
+from service import completing, concluding, entering, limiting, log, reusing
 from service.calling import Call, Calling, Edited, Job, Version, call_of, image_of
 from service.concluding import Failed
 from service.edits import AttemptFailed, Upstream, outcomes, routing
@@ -97,6 +97,17 @@ class Attempting:
             await completing.release(conn, claim, completion, charged=charged, delay_s=delay_s)
 
         await write(self._pool, claim, give_back, ABANDON_WAITS_S)
+
+    async def settle(self) -> None:
+        """
+        End the uploads that wait for the results of others which have ended.
+
+        Raises:
+            asyncpg.PostgresError, OSError: The database failed; the next call does the rest.
+        """
+        async with self._pool.acquire() as conn:
+            if ended := await reusing.settle(conn, self._public_url):
+                log.get().info("uploads_reused", uploads=ended)
 
     def close(self) -> None:
         """Begin no call any more; uploads that wait for one are given back."""

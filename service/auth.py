@@ -1,4 +1,4 @@
-"""Bearer tokens: making one and the digest that is stored instead of it."""
+"""Bearer tokens: making one, the digest that is stored instead of it, and what one may do."""
 
 import hashlib
 import secrets
@@ -8,6 +8,12 @@ Role = Literal["platform", "moderator", "policy", "admin"]
 ROLES: tuple[Role, ...] = get_args(Role)
 # Characters below which a token could be guessed; ours have more.
 SHORTEST = 32
+# What comes after /v1/ in the address of an operation that needs a token.
+SUBJECTS = (
+    *("callbacks", "costs", "hooks", "platforms", "records", "reviews", "rulesets", "tokens"),
+    *("uploads",),
+)
+SCOPES = tuple(f"{subject}:{act}" for subject in SUBJECTS for act in ("read", "write"))
 
 
 def new_token(role: Role) -> str:
@@ -18,3 +24,8 @@ def new_token(role: Role) -> str:
 def digest(token: str) -> bytes:
     """Digest a token for the database; 256 random bits need no slow hash."""
     return hashlib.sha256(token.encode()).digest()
+
+
+def scope_of(method: str, path: str) -> str:
+    """Name the scope that an operation needs, so that no operation can be without one."""
+    return f"{path.split('/')[2]}:{'read' if method in ('GET', 'HEAD') else 'write'}"

@@ -5,14 +5,26 @@ import sys
 import click
 
 import service
-from service.commands import keeping, policy, probing, releases, running, sending, spending, trying
+from service.commands import (
+    calling_back,
+    hooking,
+    keeping,
+    platforms,
+    policy,
+    probing,
+    releases,
+    running,
+    sending,
+    spending,
+    trying,
+)
 from service.errors import InputRefused, ServiceError, StartRefused
 
 # The command was right: these are faults that it was asked to find, or how things stand.
 WORK_FAILED = (
     *("ruleset_invalid", "ruleset_too_long", "model_unknown", "not_found", "ruleset_moved"),
     *("second_person_needed", "examples_failed", "rollback_impossible"),
-    *("examples_unusable", "quote_changed", "quote_impossible"),
+    *("examples_unusable", "quote_changed", "quote_impossible", "hook_malformed"),
 )
 
 
@@ -46,14 +58,19 @@ for command in (
     running.up,
     running.serve,
     running.work,
+    running.deliver,
     running.local,
     running.migrate,
     sending.submit,
     keeping.tokens_group,
+    platforms.platforms_group,
+    calling_back.endpoints_group,
+    calling_back.callbacks_group,
     policy.rulesets_group,
     spending.costs_command,
     spending.budgets_group,
     probing.upstream_group,
+    hooking.hooks_group,
 ):
     commands.add_command(command)
 

@@ -83,7 +83,7 @@ async def succeed(conn: Conn, claim: uploads.Claim, done: Described, public_url:
         await proofs.add(conn, claim.id, claim.attempt, done.proof)
         await _complete(conn, claim, done.completion)
         ended = _ended(claim, "done", done.outcome, done.verdict, done.severity, done.rules)
-        await _tell(conn, ended, public_url)
+        await tell(conn, ended, public_url)
 
 
 async def fail(
@@ -107,7 +107,7 @@ async def fail(
             await _complete(conn, claim, completion)
         if proof is not None:
             await proofs.add(conn, claim.id, claim.attempt, proof)
-        await _tell(conn, _ended(claim, "failed", outcome, "hold", 0, ()), public_url)
+        await tell(conn, _ended(claim, "failed", outcome, "hold", 0, ()), public_url)
 
 
 async def release(
@@ -166,7 +166,8 @@ async def _complete(conn: Conn, claim: uploads.Claim, completion: attempts.Compl
         raise LeaseLost(f"attempt {claim.attempt} of upload {claim.id} was completed before")
 
 
-async def _tell(conn: Conn, ended: callbacks.Ended, public_url: str) -> None:
+async def tell(conn: Conn, ended: callbacks.Ended, public_url: str) -> None:
+    """Put the message of an upload's end into the outbox, in the transaction that ends it."""
     if ended.platform == GOLDEN:
         return  # Whoever runs golden examples reads what came of them; there is nobody to call.
     # The transaction's now() is also the upload's finished_at.

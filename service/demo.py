@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from service import reporting
-from service.submitting import Client, Job
+from service import reporting, submitting
+from service.submitting import Job
 from service.up import Running
 
 FOLDER = Path(__file__).with_name("demo_pictures")
@@ -34,9 +34,9 @@ PICTURES: tuple[Expected, ...] = (
 
 async def run(what: Running, folder: Path, say: Callable[[str], None]) -> bool:
     """Send the pictures, save them, show a table; tell whether each came to what it must."""
-    async with Client(what.url, what.tokens["platform"]) as client:
+    async with submitting.opened(what.url, what.tokens["platform"]) as client:
         sent = jobs()
-        items = await client.submit(sent, wait=True, finished=lambda _: None)
+        items = await submitting.submit(client, sent, wait=True, finished=lambda _: None)
         page = await reporting.save(client, sent, items, folder)
     say(f"\n{reporting.table(items)}\n\nbefore and after: {page}")
     unexpected = surprises(items)

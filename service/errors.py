@@ -5,6 +5,8 @@ ServiceError
 ├── StartRefused        the process must not start as configured; exit 2
 ├── WorkFailed          a command ran and its work did not succeed; exit 1
 ├── InputRefused        what a caller sent is refused; nothing was changed
+│   ├── QuotaExceeded   the platform asks for more than it may have now
+│   └── Overloaded      this process is taking as much as it can hold
 ├── Unreadable          a picture that no viewer could show
 ├── LocalFault          this machine failed, not the picture: release and try again
 └── LeaseLost           another worker has taken the upload over
@@ -38,6 +40,22 @@ class InputRefused(ServiceError):
         super().__init__(message)
         self.code = code
         self.errors = errors
+
+
+class QuotaExceeded(InputRefused):
+    """A platform asks for more than its quota has room for; ask again after ``retry_after_s``."""
+
+    def __init__(self, message: str, *, retry_after_s: int) -> None:
+        super().__init__("quota_exceeded", message)
+        self.retry_after_s = retry_after_s
+
+
+class Overloaded(InputRefused):
+    """There is no room for the request now, whoever asks; ask again after ``retry_after_s``."""
+
+    def __init__(self, message: str, *, retry_after_s: int) -> None:
+        super().__init__("overloaded", message)
+        self.retry_after_s = retry_after_s
 
 
 class Unreadable(ServiceError):

@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from service import submitting
+from service.client import Client
 from service.errors import WorkFailed
-from service.submitting import Client, Job
+from service.submitting import Job
 
 # Of a file's name, so that with what is added it stays below 255 bytes in any script.
 _STEM_CHARACTERS = 50
@@ -47,8 +49,8 @@ async def submit(
     """Send files to the service at ``url``; give the items and the page, where one was asked."""
     if folder is not None:
         _make(folder)
-    async with Client(url, token) as client:
-        items = await client.submit(jobs, wait=wait, finished=finished)
+    async with submitting.opened(url, token) as client:
+        items = await submitting.submit(client, jobs, wait=wait, finished=finished)
         page = await save(client, jobs, items, folder) if folder else None
     return items, page
 
@@ -67,8 +69,8 @@ async def save(
 
 
 async def _edited(client: Client, item: dict[str, Any]) -> tuple[bytes, str] | None:
-    path = (item.get("images") or {}).get("edited")
-    return await client.image(path) if path else None
+    shown = (item.get("images") or {}).get("edited")
+    return await client.image(item["id"], "edited") if shown else None
 
 
 def _write(

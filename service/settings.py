@@ -70,9 +70,23 @@ class Settings(BaseModel):
         2, ge=1, le=64, description="detector processes of the local edits endpoint"
     )
     log: Literal["console", "json"] = Field("console", description="style of the log on stderr")
+    callback_hosts: tuple[str, ...] = Field(
+        (), description="hosts, comma between, that may be called back on private networks"
+    )
+    fetch_hosts: tuple[str, ...] = Field(
+        (), description="hosts, comma between, that images may be fetched from on private networks"
+    )
     upstream: tuple[UpstreamTable, ...] = Field(
         (), description="TOML only: several upstreams in place of the single one"
     )
+
+    @field_validator("callback_hosts", "fetch_hosts", mode="before")
+    @classmethod
+    def _listed(cls, given: object) -> object:
+        names = given.split(",") if isinstance(given, str) else given
+        if not isinstance(names, list | tuple):
+            return names
+        return tuple(name.strip().lower() if isinstance(name, str) else name for name in names)
 
     @field_validator("upstream")
     @classmethod

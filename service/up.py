@@ -1,13 +1,11 @@
-"""Everything on one machine: database, local edits endpoint, API and workers, as one command."""
+"""Everything on one machine as one command: database, local edits endpoint and all roles."""
 
 import asyncio
 import contextlib
-import fcntl
-import os
 import signal
 import socket
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +13,7 @@ from pathlib import Path
 import aiohttp
 import asyncpg
 
-from service import administering, log, preparing, supervising
+from service import administering, data_folder, log, preparing, supervising
 from service.embedded.server import EmbeddedPostgres
 from service.errors import StartRefused, WorkFailed
 from service.store.database import APPLICATION_ROLE, Database, speak_json
@@ -73,8 +71,8 @@ async def running(plan: Plan, stop: asyncio.Event) -> AsyncIterator[Running]:
         WorkFailed: A part did not get ready, or ``stop`` was set before.
     """
     async with AsyncExitStack() as stack:
-        _make_folder(plan.data_dir)
-        stack.enter_context(_owned(plan.data_dir))
+        data_folder.make(plan.data_dir)
+        stack.enter_context(data_folder.owned(plan.data_dir))
         listener = stack.enter_context(_listener(plan.host, plan.port))
         # Whatever can be refused is refused before the first process is started.
         postgres, where = await _database(plan, stack)
@@ -88,9 +86,9 @@ async def running(plan: Plan, stop: asyncio.Event) -> AsyncIterator[Running]:
         stack.push_async_callback(_cancel, keeper)
         for address in (f"{url}/readyz", *waited_for):
             await _wait_ready(address, children, stop)
-        stack.enter_context(_noted(plan.data_dir / ADDRESS_FILE, url))
+        stack.enter_context(data_folder.noted(plan.data_dir / ADDRESS_FILE, url))
         if postgres is not None:
-            stack.enter_context(_noted(plan.data_dir / DATABASE_FILE, where.owner_dsn))
+            stack.enter_context(data_folder.noted(plan.data_dir / DATABASE_FILE, where.owner_dsn))
         superuser = postgres.dsn(DATABASE, "postgres") if postgres else None
         yield Running(url, where, superuser, tokens, tokens_path)
 
@@ -133,6 +131,7 @@ async def _start(
         waited_for.append(f"{_address(inside)}/healthz")
     roles = [_serve(listener, environment, death)]
     roles += [_work(number, environment, death) for number in range(1, plan.workers + 1)]
+    roles.append(Child("deliver", ("deliver",), environment, death_signal=death))
     # They drain while the database and the local endpoint are still there.
     stack.push_async_callback(supervising.stop, roles, grace_s)
     for child in roles:
@@ -250,47 +249,6 @@ def _address(listener: socket.socket) -> str:
     host, port = listener.getsockname()[:2]
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  # any means here too
     return f"http://{f'[{host}]' if ':' in host else host}:{port}"
-
-
-def _make_folder(path: Path) -> None:
-    try:
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        (path / "up.lock").touch(0o600)
-    except OSError as error:
-        raise StartRefused(
-            f"cannot use the data folder {path}: {error.strerror}; choose another with --data-dir"
-        ) from error
-
-
-@contextlib.contextmanager
-def _owned(folder: Path) -> Iterator[None]:
-    """Keep others out of the data folder for as long as we run, however that ends."""
-    # Our children do not inherit the descriptor (PEP 446): an orphan must not keep the lock.
-    lock = os.open(folder / "up.lock", os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            holder = os.pread(lock, 32, 0).decode().strip() or "?"
-            raise StartRefused(
-                f"{folder} is in use by process {holder}, another `moderation up`; "
-                "stop that one, or choose another folder with --data-dir"
-            ) from error
-        os.ftruncate(lock, 0)
-        os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
-        yield
-    finally:
-        os.close(lock)
-
-
-@contextlib.contextmanager
-def _noted(path: Path, text: str) -> Iterator[None]:
-    """Keep a file with this text for as long as we run."""
-    path.write_text(text, "utf-8")
-    try:
-        yield
-    finally:
-        path.unlink(missing_ok=True)
 
 
 async def _cancel(task: "asyncio.Task[None]") -> None:

@@ -46,6 +46,7 @@ class Worker:
         """Work until ``stop`` is set, then finish or release what is held, within the grace."""
         helpers = [
             asyncio.create_task(self._renew()),
+            asyncio.create_task(self._settle()),
             asyncio.create_task(listen(self._database, CHANNEL_DUE, lambda _: self._wake.set())),
         ]
         stopped = asyncio.create_task(stop.wait())
@@ -119,6 +120,19 @@ class Worker:
         except (*UNREACHABLE, asyncpg.PostgresError) as error:
             # The lease runs out by itself, and any worker takes the upload then.
             log.get().warning("release_failed", reason=str(error))
+
+    async def _settle(self) -> None:
+        """
+        Look each second whether uploads wait in vain for the result of another.
+
+        This alone ends them, so that it matters to none which process ended the other, or how.
+        """
+        while True:
+            try:
+                await self._attempting.settle()
+            except (*UNREACHABLE, asyncpg.PostgresError) as error:
+                log.get().warning("settle_failed", reason=str(error))
+            await asyncio.sleep(POLL_S)
 
     async def _renew(self) -> None:
         """

@@ -27,6 +27,7 @@ from service.quoting import Offer
 from service.store import Pool, database, migrations
 from service.store.database import Database
 from service.web import application
+from service.web.admission import Room
 from service.web.operations import Readiness
 from service.web.waiting import Waiting
 from service.worker import Pace, Worker
@@ -168,8 +169,25 @@ def offers() -> Sequence[Offer]:
 
 
 @pytest.fixture
+def room() -> Room:
+    """What the API has for requests being taken: as much as is usual."""
+    return Room()
+
+
+@pytest.fixture
+def fetch_hosts() -> tuple[str, ...]:
+    """Which hosts on private networks images may be fetched from: none."""
+    return ()
+
+
+@pytest.fixture
 async def api(
-    pool: Pool, where: Database, tmp_path: Path, offers: Sequence[Offer]
+    pool: Pool,
+    where: Database,
+    tmp_path: Path,
+    offers: Sequence[Offer],
+    room: Room,
+    fetch_hosts: tuple[str, ...],
 ) -> AsyncIterator[Api]:
     """The API on a real socket."""
     limits = headers.Limits()
@@ -177,11 +195,12 @@ async def api(
     readiness = Readiness(needed[-1].version, tmp_path)
     app = application.create(
         pool,
-        Intake(pool, limits, "privacy"),
+        Intake(pool, limits, "privacy", "https://example.org", fetch_hosts),
         Waiting(pool, where),
         readiness,
         limits.max_bytes,
         offers,
+        room=room,
     )
     async with pool.acquire() as conn:
         tokens = await administering.first_tokens(conn, tmp_path / "tokens.json")

@@ -1,6 +1,7 @@
 """Commands that keep tokens."""
 
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -10,7 +11,7 @@ import click
 from service import administering, auth
 from service.commands import DATA_DIR, connected
 from service.errors import WorkFailed
-from service.store import tokens
+from service.store import Conn, tokens
 
 
 @click.group("tokens")
@@ -29,8 +30,30 @@ def tokens_group() -> None:
 @tokens_group.command("create")
 @click.option("--role", type=click.Choice(auth.ROLES), required=True)
 @click.option("--platform", help="The platform it stands for; exactly with --role platform.")
+@click.option("--name", help="What it is for; shown by `tokens list`.")
+@click.option(
+    "--scope",
+    "scopes",
+    type=click.Choice(auth.SCOPES),
+    multiple=True,
+    metavar="SUBJECT:read|write",
+    help="All that it may do, of what its role may; once for each.",
+)
+@click.option(
+    "--expires",
+    "expires_at",
+    type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]),
+    help="When it ends (UTC); never, if not given.",
+)
 @DATA_DIR
-def tokens_create(role: auth.Role, platform: str | None, data_dir: Path | None) -> None:
+def tokens_create(
+    role: auth.Role,
+    platform: str | None,
+    name: str | None,
+    scopes: tuple[str, ...],
+    expires_at: datetime | None,
+    data_dir: Path | None,
+) -> None:
     """
     Make a token; it is shown once.
 
@@ -38,8 +61,38 @@ def tokens_create(role: auth.Role, platform: str | None, data_dir: Path | None) 
     Examples:
       moderation tokens create --role moderator
       moderation tokens create --role platform --platform photo-club
+      moderation tokens create --role admin --name bills --scope costs:read --expires 2027-12-31
     """
-    click.echo(connected(data_dir, lambda conn: administering.create_token(conn, role, platform)))
+    ends = expires_at and expires_at.replace(tzinfo=UTC)
+    order = administering.Order(role, platform, name, scopes or None, ends)
+    click.echo(connected(data_dir, lambda conn: administering.create_token(conn, order)).token)
+
+
+@tokens_group.command("rotate")
+@click.argument("token_id", type=click.UUID)
+@click.option(
+    "--hours",
+    type=click.FloatRange(0, 24 * 365),
+    default=24,
+    show_default=True,
+    help="How long the old one goes on working.",
+)
+@DATA_DIR
+def tokens_rotate(token_id: UUID, hours: float, data_dir: Path | None) -> None:
+    """
+    Replace a token; the new one is shown once.
+
+    It may do what the old one may.  The old one ends by itself after --hours.
+
+    \b
+    Example:
+      moderation tokens rotate 01a202ec-db8a-7196-8662-b6f753f353c6 --hours 48
+    """
+
+    async def rotate(conn: Conn) -> administering.Made:
+        return await administering.rotate_token(conn, token_id, timedelta(hours=hours))
+
+    click.echo(connected(data_dir, rotate).token)
 
 
 @tokens_group.command("list")
@@ -49,7 +102,8 @@ def tokens_list(data_dir: Path | None, *, as_json: bool) -> None:
     """
     List tokens, without their values.
 
-    Columns: id, role, platform, when it was created and when it was revoked.
+    Columns: id, role, platform, name, scopes, and when it was created, expires, was last used and
+    was revoked.
 
     \b
     Example:
@@ -60,8 +114,12 @@ def tokens_list(data_dir: Path | None, *, as_json: bool) -> None:
             "id": str(one.id),
             "role": one.role,
             "platform": one.platform,
+            "name": one.name,
+            "scopes": one.scopes,
             "created_at": one.created_at.isoformat(),
-            "revoked_at": one.revoked_at.isoformat() if one.revoked_at else None,
+            "expires_at": one.expires_at and one.expires_at.isoformat(),
+            "last_used_at": one.last_used_at and one.last_used_at.isoformat(),
+            "revoked_at": one.revoked_at and one.revoked_at.isoformat(),
         }
         for one in connected(data_dir, tokens.listed)
     ]

@@ -28,7 +28,7 @@ def up(
     Run everything on this machine.
 
     An embedded Postgres unless MODERATION_DATABASE_URL is set, the local edits endpoint unless an
-    upstream is configured, the API and the workers.
+    upstream is configured, the API, the workers, and what delivers callbacks.
 
     \b
     Examples:
@@ -73,6 +73,18 @@ def work() -> None:
       MODERATION_DATABASE_URL=... MODERATION_UPSTREAM_KEY=... moderation work
     """
     asyncio.run(app.work(app.load()))
+
+
+@click.command()
+def deliver() -> None:
+    """
+    Deliver callbacks; as many processes and hosts as wanted.
+
+    \b
+    Example:
+      MODERATION_DATABASE_URL=postgresql://... moderation deliver
+    """
+    asyncio.run(app.deliver(app.load()))
 
 
 @click.command()

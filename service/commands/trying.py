@@ -5,6 +5,7 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -12,13 +13,14 @@ from urllib.parse import quote
 
 import click
 
-from service import app
+from service import app, submitting
+from service.client import Client
 from service.commands import DATA_DIR, in_dollars, print_table
 from service.commands.versions import AS_JSON, VERSION, Reference
-from service.errors import InputRefused, WorkFailed
-from service.submitting import Client
+from service.errors import WorkFailed
 
 Check: TypeAlias = dict[str, Any]
+Opened: TypeAlias = AbstractAsyncContextManager[Client]
 POLL_S = 0.5
 
 
@@ -56,7 +58,8 @@ def rulesets_test(
       moderation rulesets test privacy --last
     """
     configured = app.load(public_url=url, data_dir=data_dir)
-    service = partial(Client, app.service_url(configured), app.bearer_token(configured, "policy"))
+    url, token = app.service_url(configured), app.bearer_token(configured, "policy")
+    service = partial(submitting.opened, url, token)
     place = asyncio.run(_place(service(), version))
     price = None if last else _agreed(asyncio.run(_quoted(service(), place)), yes=yes)
     check = _watched(partial(_followed, service(), place, price))
@@ -68,28 +71,28 @@ def rulesets_test(
         raise WorkFailed(f"golden examples of {_named(check)} did not pass")
 
 
-async def _place(service: Client, version: Reference) -> str:
+async def _place(service: Opened, version: Reference) -> str:
     """Tell where the version is that was named, else the newest."""
     path = f"/v1/rulesets/{quote(version.name, safe='')}"
     async with service as client:
-        number = version.version or (await _asked(client, "GET", path))["newest_version"]
+        number = version.version or (await client.json("GET", path))["newest_version"]
     return f"{path}/versions/{number}"
 
 
-async def _quoted(service: Client, place: str) -> dict[str, Any]:
+async def _quoted(service: Opened, place: str) -> dict[str, Any]:
     async with service as client:
-        return await _asked(client, "POST", f"{place}/check")
+        return await client.json("POST", f"{place}/check")
 
 
 async def _followed(
-    service: Client, place: str, price: dict[str, int] | None, tell: Callable[[Check], None]
+    service: Opened, place: str, price: dict[str, int] | None, tell: Callable[[Check], None]
 ) -> Check:
     """Start a run for the price that was agreed to, else take the last one; wait for its end."""
     async with service as client:
         if price is not None:
-            check = await _asked(client, "POST", f"{place}/check", json={"confirm": price})
+            check = await client.json("POST", f"{place}/check", json={"confirm": price})
         else:
-            page = await _asked(client, "GET", f"{place}/checks?limit=1")
+            page = await client.json("GET", f"{place}/checks?limit=1")
             if not page["items"]:
                 raise WorkFailed("these golden examples were never run; leave --last out")
             check = page["items"][0]
@@ -97,17 +100,9 @@ async def _followed(
         tell(check)
         while check["result"] == "running":
             await asyncio.sleep(POLL_S)
-            check = await _asked(client, "GET", path)
+            check = await client.json("GET", path)
             tell(check)
-        return await _asked(client, "GET", path)
-
-
-async def _asked(client: Client, method: str, path: str, **request: Any) -> dict[str, Any]:
-    """Ask the service; a problem that it answers is raised as it is."""
-    answer = await client.json(method, path, **request)
-    if "code" in answer:
-        raise InputRefused(answer["code"], answer["detail"], errors=answer.get("errors"))
-    return answer
+        return await client.json("GET", path)
 
 
 def _agreed(offered: Mapping[str, Any], *, yes: bool) -> dict[str, int]:

@@ -10,6 +10,8 @@ from typing import Self
 
 import aiohttp
 
+from service import fetching
+from service.addresses import FetchFailed, Policy
 from service.edits import (
     Answer,
     AttemptFailed,
@@ -18,14 +20,13 @@ from service.edits import (
     Request,
     Upstream,
     claude_messages,
-    fetching,
     gemini,
     openai_chat,
     openai_images,
     replies,
 )
-from service.edits.fetching import Fetcher, FetchFailed, Policy
 from service.edits.replies import Description, Hosted
+from service.fetching import Fetcher
 
 
 @dataclass(frozen=True, slots=True)

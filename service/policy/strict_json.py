@@ -6,6 +6,7 @@ The one lenient step takes the object out of a code fence or of the prose around
 
 import json
 import re
+from collections.abc import Callable
 from typing import Any, Final, NoReturn
 
 from service.errors import ServiceError
@@ -43,13 +44,13 @@ def read(text: str | bytes) -> tuple[dict[str, Any], bool]:
     """
     whole = _decoded(text).strip(" \t\r\n")
     try:
-        return _object(_loads(whole)), False
+        return _object(loads(whole)), False
     except json.JSONDecodeError as error:
         found = _embedded(whole)
         if found is None or found == whole:
             raise JsonRefused(f"The answer is not JSON: {error}.") from error
     try:
-        return _object(_loads(found)), True
+        return _object(loads(found)), True
     except json.JSONDecodeError as error:
         raise JsonRefused(f"The object in the answer is not JSON: {error}.") from error
 
@@ -67,12 +68,23 @@ def _decoded(text: str | bytes) -> str:
     return decoded
 
 
-def _loads(text: str) -> Any:
+def loads(text: str, parse_int: Callable[[str], int] | None = None) -> Any:
+    """
+    Parse any JSON document as strictly, whatever its size.
+
+    Args:
+        text: The document.
+        parse_int: Reads integers in place of the reader that refuses those beyond 2^53-1.
+
+    Raises:
+        JsonRefused: What ``read`` refuses in a document that is JSON.
+        ValueError: It is not JSON, or ``parse_int`` raised it.
+    """
     _limit_depth(text)
     document = json.loads(
         text,
         object_pairs_hook=_distinct,
-        parse_int=_integer,
+        parse_int=parse_int or _integer,
         parse_float=_float,
         parse_constant=_constant,
     )
@@ -95,7 +107,7 @@ def _limit_depth(text: str) -> None:
         elif token[0] in {"}", "]"}:
             depth -= 1
         if depth > MAX_DEPTH:
-            raise JsonRefused(f"The answer nests deeper than {MAX_DEPTH} levels.")
+            raise JsonRefused(f"It nests deeper than {MAX_DEPTH} levels.")
 
 
 def _embedded(text: str) -> str | None:

@@ -9,6 +9,9 @@ Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 Conn: TypeAlias = (
     "asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
 )
-# One channel wakes workers, the other wakes whoever waits for an upload to finish.
+# One channel wakes workers, one whoever waits for an upload to finish, one what delivers callbacks,
+# one what fetches images.
 CHANNEL_DUE = "uploads_due"
 CHANNEL_FINISHED = "uploads_finished"
+CHANNEL_CALLBACKS = "callbacks_due"
+CHANNEL_FETCHES = "fetches_due"

@@ -1,5 +1,6 @@
 """What one successful attempt wrote, and the moderators' query over all that has ended."""
 
+import re
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 from uuid import UUID
@@ -8,6 +9,7 @@ from pydantic import (
     AfterValidator,
     AwareDatetime,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     StringConstraints,
@@ -46,7 +48,14 @@ def _in_utc(moment: datetime) -> datetime:
         raise ValueError("this moment is outside the years 1 to 9999 in UTC") from error
 
 
-Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+def _written(value: object) -> object:
+    """Refuse a number, which would be taken for seconds since 1970."""
+    if isinstance(value, datetime) or (isinstance(value, str) and re.match(r"\d{4}-", value)):
+        return value
+    raise ValueError("Input should be a time such as 2026-11-01T00:00:00Z")
+
+
+Moment = Annotated[AwareDatetime, BeforeValidator(_written), AfterValidator(_in_utc)]
 Word = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]+$")]
 
 
@@ -69,6 +78,7 @@ class Filter(BaseModel):
             "unfaithful_edit",
             "exhausted",
             "unreadable",
+            "not_fetched",
         ]
         | None
     ) = None

@@ -13,21 +13,42 @@ _ADD = """
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
  RETURNING received_at, pg_notify('uploads_due', '')
 """
+# Platforms take turns: an upload's turn is its place in its platform's queue, behind as many as the
+# platform has in flight.  More candidates are looked at than are taken, since others who claim at
+# the same moment hold some of them; their number is a constant, so that the planner knows it too.
 _CLAIM = """
-    WITH due AS (
-        SELECT id
+    WITH moment AS MATERIALIZED (SELECT coalesce($3::timestamptz, now()) AS at),
+    in_flight AS (
+        SELECT platform, count(*) AS uploads
           FROM uploads
-         WHERE state IN ('queued', 'working')
-           AND due_at <= coalesce($3::timestamptz, now())
-         ORDER BY due_at, id
+         WHERE state = 'working' AND due_at > (SELECT at FROM moment)
+         GROUP BY platform),
+    turns AS (
+        SELECT next.id, next.due_at, next.place + coalesce(f.uploads, 0) AS turn
+          FROM platforms AS p
+          LEFT JOIN in_flight AS f ON f.platform = p.name
+         CROSS JOIN LATERAL (
+               SELECT id, due_at, row_number() OVER (ORDER BY due_at, id) AS place
+                 FROM uploads
+                WHERE platform = p.name AND state IN ('queued', 'working')
+                  AND due_at <= (SELECT at FROM moment)
+                ORDER BY due_at, id
+                LIMIT 64) AS next
+         ORDER BY turn, next.due_at, next.id
+         LIMIT 64),
+    due AS (
+        SELECT u.id, turns.turn, turns.due_at
+          FROM turns JOIN uploads AS u ON u.id = turns.id
+         WHERE u.state IN ('queued', 'working') AND u.due_at <= (SELECT at FROM moment)
+         ORDER BY turns.turn, turns.due_at, turns.id
          LIMIT $1
-           FOR UPDATE SKIP LOCKED)
+           FOR UPDATE OF u SKIP LOCKED)
     UPDATE uploads AS u
        SET state = 'working',
            waiting_for = NULL,
            attempt = u.attempt + 1,
            charges = u.charges + 1,
-           due_at = coalesce($3::timestamptz, now()) + $2::interval
+           due_at = (SELECT at FROM moment) + $2::interval
       FROM due
      WHERE u.id = due.id
  RETURNING u.id, u.platform, u.external_id, u.image_sha256, u.canonical_sha256,
@@ -98,9 +119,13 @@ VIEW = """
                        'prompt_sha256', encode(a.prompt_sha256, 'hex'), 'detail', a.detail,
                        'started_at', a.started_at, 'finished_at', a.finished_at)
                    ORDER BY a.attempt), '[]')
-              FROM attempts AS a WHERE a.upload_id = u.id) AS attempts
+              FROM attempts AS a WHERE a.upload_id = u.id) AS attempts,
+           (SELECT jsonb_build_object('tries', f.tries, 'error', f.error)
+              FROM fetches AS f WHERE f.upload_id = u.id) AS fetch
       FROM uploads AS u LEFT JOIN records AS r ON r.upload_id = u.id
-      LEFT JOIN proofs AS p ON p.upload_id = u.id AND p.attempt = u.attempt
+      LEFT JOIN uploads AS o ON o.id = u.reused_from
+      LEFT JOIN proofs AS p ON p.upload_id = coalesce(o.id, u.id)
+                           AND p.attempt = coalesce(o.attempt, u.attempt)
 """
 _GET = VIEW + "WHERE u.id = $1 AND ($2::text IS NULL OR u.platform = $2)"
 _FINISHED_OF = """
@@ -120,8 +145,9 @@ _BACKLOG = """
 @dataclass(frozen=True, slots=True)
 class NewUpload:
     """
-    What is known of an upload when it is accepted; ``image_sha256`` names the received bytes.
+    What is known of an upload when it is accepted.
 
+    ``image_sha256`` names the received bytes, None while they are still to be fetched.
     ``max_cost_microusd`` is the most that all calls for it may cost, None if budgets alone say.
     """
 
@@ -129,7 +155,7 @@ class NewUpload:
     platform: str
     external_id: str | None
     metadata: dict[str, object]
-    image_sha256: bytes
+    image_sha256: bytes | None
     ruleset: str
     version: int
     max_cost_microusd: int | None = None
@@ -170,7 +196,11 @@ async def add(conn: Conn, upload: NewUpload) -> datetime:
 async def claim(
     conn: Conn, limit: int, lease: timedelta, *, now: datetime | None = None
 ) -> list[Claim]:
-    """Take up to ``limit`` uploads due longest; a dead worker's come due again by themselves."""
+    """
+    Take up to ``limit`` (at most 64) due uploads, each of the platform with the fewest in flight.
+
+    A platform's own are taken by due time; a dead worker's come due again by themselves.
+    """
     return [Claim(**row) for row in await conn.fetch(_CLAIM, limit, lease, now)]
 
 

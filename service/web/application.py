@@ -9,19 +9,40 @@ from service.intake import Intake
 from service.quoting import Offer
 from service.store import Pool
 from service.trying import Trying
-from service.web import POOL, costs, operations, problems, records, rulesets, trials, uploads
+from service.web import (
+    POOL,
+    PUBLIC_URL,
+    admission,
+    callbacks,
+    costs,
+    gating,
+    hooks,
+    operations,
+    platforms,
+    problems,
+    records,
+    rulesets,
+    tokens,
+    trials,
+    uploads,
+)
 from service.web.openapi import Api
-from service.web.waiting import Waiting
+from service.web.waiting import WAITING, Waiting
 
 
 def api() -> Api:
     """Declare every operation."""
     declared = Api("Edit-and-describe moderation", service.__version__)
     uploads.add_to(declared)
+    gating.add_to(declared)
+    hooks.add_to(declared)
     records.add_to(declared)
     rulesets.add_to(declared)
     trials.add_to(declared)
     costs.add_to(declared)
+    callbacks.add_to(declared)
+    platforms.add_to(declared)
+    tokens.add_to(declared)
     operations.add_to(declared)
     return declared
 
@@ -33,22 +54,33 @@ def create(
     readiness: operations.Readiness,
     max_image_bytes: int,
     offers: Sequence[Offer] = (),
+    callback_hosts: tuple[str, ...] = (),
+    *,
+    room: admission.Room | None = None,
 ) -> web.Application:
     """
     Put the API together from what the composition root has opened.
 
     Args:
         offers: What the upstreams take and cost; the default one's if none is configured.
+        callback_hosts: Hosts that may be called back on private networks.
+        room: For the requests being taken; as much as is usual if absent.
     """
-    app = web.Application(middlewares=[operations.measure, problems.middleware])
+    app = web.Application(
+        middlewares=[operations.measure, problems.middleware, admission.middleware]
+    )
     app[POOL] = pool
     app[uploads.INTAKE] = intake
-    app[uploads.WAITING] = waiting
+    app[PUBLIC_URL] = intake.public_url
+    app[WAITING] = waiting
     app[uploads.MAX_IMAGE_BYTES] = max_image_bytes
     app[rulesets.OFFERS] = offers
+    app[callbacks.TRUSTED_HOSTS] = callback_hosts
     app[trials.TRYING] = Trying(pool, offers)
     app[operations.READINESS] = readiness
     app[operations.METRICS] = operations.new_metrics()
+    app[admission.ROOM] = room = room or admission.Room()
+    app[operations.METRICS].bodies.set_function(lambda: room.held)
     app.cleanup_ctx.append(waiting.run)
     app.on_shutdown.append(waiting.release)
     app.add_routes(api().routes())

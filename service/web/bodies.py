@@ -20,14 +20,21 @@ from pydantic import (
 
 from service import forms
 from service.errors import InputRefused
+from service.hooks import Link, Source
 from service.intake import Received
 from service.web import openapi
+from service.web.admission import SHARE
 
 MAX_METADATA_BYTES = 16_384
 MAX_METADATA_DEPTH = 32
 # Room for the fields beside the image: parsing more of them would hold up everybody else.
 OVERHEAD_BYTES = 100_000
 READ_TIMEOUT_S = 60.0
+# With which ``read`` refuses.
+BODY_REFUSALS = (
+    *("empty_body", "body_incomplete", "body_timeout", "body_too_large"),
+    *("content_type_not_supported", "encoding_not_supported"),
+)
 _BASE64 = (string.ascii_letters + string.digits + "+/=").encode()
 
 
@@ -62,11 +69,18 @@ def _refuse_unstorable(value: JsonValue, depth: int) -> None:
                 _refuse_unstorable(item, depth + 1)
 
 
-Word = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_storable)]
+_STORABLE = Field(json_schema_extra={"pattern": r"^[^\x00-\x1f]*$"})
+Word = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=200),
+    AfterValidator(_storable),
+    _STORABLE,
+]
 Sentence = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=1000),
     AfterValidator(_storable),
+    _STORABLE,
 ]
 Metadata = Annotated[dict[str, JsonValue], AfterValidator(_small)]
 Body = TypeVar("Body", bound=BaseModel)
@@ -85,28 +99,25 @@ class Fields(BaseModel):
 class UploadBody(Fields):
     """The JSON form of an upload: exactly one of ``image`` and ``image_url``."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "oneOf": [
+                {"required": [name], "properties": {name: {"type": "string"}}}
+                for name in ("image", "image_url")
+            ]
+        }
+    )
+
     image: str | None = Field(None, description="the image's bytes in base64")
-    image_url: str | None = Field(None, description="not available yet")
+    image_url: str | None = Field(
+        None, max_length=2000, description="http(s) address that the image is fetched from"
+    )
     metadata: Metadata = {}
 
 
-CONTENT: dict[str, Any] = {
-    "image/*": {"schema": {"type": "string", "format": "binary"}},
-    "multipart/form-data": {
-        "schema": {
-            "type": "object",
-            "required": ["image"],
-            "additionalProperties": False,
-            "properties": {
-                "image": {"type": "string", "format": "binary"},
-                "ruleset": {"type": "string"},
-                "external_id": {"type": "string"},
-                "metadata": {"type": "string", "description": "a JSON object"},
-            },
-        }
-    },
-    "application/json": {"schema": UploadBody.model_json_schema()},
-}
+def json_of(model: type[BaseModel]) -> dict[str, dict[str, Any]]:
+    """Declare a small body of JSON."""
+    return {"application/json": {"schema": model, "x-max-bytes": OVERHEAD_BYTES}}
 
 
 async def receive(request: web.Request, query: Fields, max_image_bytes: int) -> Received:
@@ -118,7 +129,8 @@ async def receive(request: web.Request, query: Fields, max_image_bytes: int) -> 
     """
     kind = request.content_type
     if kind == "application/json":
-        return await _json(request, query, max_image_bytes)
+        text = await read(request, max_image_bytes * 4 // 3 + OVERHEAD_BYTES)
+        return await asyncio.to_thread(_from_json, text, query)
     if kind == "multipart/form-data":
         body = await read(request, max_image_bytes + OVERHEAD_BYTES)
         return await asyncio.to_thread(_form, request.headers["Content-Type"], body, query)
@@ -139,7 +151,7 @@ async def read_json(request: web.Request, model: type[Body]) -> Body:
         InputRefused: Too large, encoded, of another type, malformed, or with unknown fields.
     """
     if not request.can_read_body:
-        return model()
+        return _validated(b"{}", model)
     if request.content_type != "application/json":
         raise InputRefused(
             "content_type_not_supported",
@@ -158,14 +170,19 @@ async def read(request: web.Request, limit: int) -> bytes:
         raise InputRefused(
             "encoding_not_supported", f"Content-Encoding {encoding} is not supported; send identity"
         )
+    share = request[SHARE]
+    share.expect(request.content_length or 0)
     body = bytearray()
     try:
-        async with asyncio.timeout(READ_TIMEOUT_S):
-            async for chunk in request.content.iter_any():
-                body += chunk
-                if len(body) > limit:
-                    raise too_large
+        async with asyncio.timeout(READ_TIMEOUT_S) as deadline:
+            with share.arriving(deadline):
+                async for chunk in request.content.iter_any():
+                    body += chunk
+                    if len(body) > limit:
+                        raise too_large
+                    share.hold(len(body))
     except TimeoutError as error:
+        share.check_kept()
         raise InputRefused(
             "body_timeout", f"the body did not arrive within {READ_TIMEOUT_S:.0f} s"
         ) from error
@@ -175,11 +192,6 @@ async def read(request: web.Request, limit: int) -> bytes:
     if not body:
         raise InputRefused("empty_body", "the request has no body")
     return bytes(body)
-
-
-async def _json(request: web.Request, query: Fields, max_image_bytes: int) -> Received:
-    text = await read(request, max_image_bytes * 4 // 3 + OVERHEAD_BYTES)
-    return await asyncio.to_thread(_from_json, text, query)
 
 
 def _check_overhead(size: int) -> None:
@@ -212,7 +224,8 @@ def _no_number(name: str) -> NoReturn:
 
 def _validated(text: bytes, model: type[Body]) -> Body:
     try:
-        return model.model_validate(_loaded(text), strict=True)
+        _loaded(text)
+        return model.model_validate_json(text, strict=True)
     except ValidationError as error:
         raise openapi.refused(error) from error
     except ValueError as error:
@@ -223,22 +236,23 @@ def _from_json(text: bytes, query: Fields) -> Received:
     # The image is base64, so the bytes outside that alphabet bound all that is not the image.
     _check_overhead(len(text.translate(None, _BASE64)))
     body = _validated(text, UploadBody)
-    if body.image_url is not None:
-        raise InputRefused(
-            "image_url_not_available", "image_url is not available yet; send the image itself"
-        )
-    if body.image is None:
-        raise InputRefused("image_missing", "the field image is missing")
-    try:
-        image = pybase64.b64decode(body.image, validate=True)
-    except ValueError as error:
-        raise InputRefused("base64_invalid", f"image is not base64: {error}") from error
     return Received(
-        image,
+        _source(body),
         body.ruleset or query.ruleset,
         body.external_id or query.external_id,
         dict(body.metadata),
     )
+
+
+def _source(body: UploadBody) -> Source:
+    if body.image_url is not None and body.image is None:
+        return Link(body.image_url)
+    if body.image is None or body.image_url is not None:
+        raise InputRefused("image_missing", "give exactly one of the fields image and image_url")
+    try:
+        return pybase64.b64decode(body.image, validate=True)
+    except ValueError as error:
+        raise InputRefused("base64_invalid", f"image is not base64: {error}") from error
 
 
 def _form(content_type: str, body: bytes, query: Fields) -> Received:

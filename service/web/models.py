@@ -104,6 +104,13 @@ class AttemptView(BaseModel):
     finished_at: datetime | None
 
 
+class FetchView(BaseModel):
+    """How often an image was tried to be fetched, and what was wrong with the last try, if any."""
+
+    tries: int
+    error: str | None
+
+
 class UploadView(BaseModel):
     """One upload, with its description and pictures once it is done."""
 
@@ -119,6 +126,7 @@ class UploadView(BaseModel):
     description: dict[str, Any] | None
     images: ImageLinks
     proof: ProofView | None
+    fetch: FetchView | None
     attempts: list[AttemptView]
     metadata: dict[str, Any]
     received_at: datetime
@@ -156,13 +164,16 @@ def of_row(row: Row) -> UploadView:
 
 def of_accepted(accepted: Accepted) -> UploadView:
     """Show an upload that was just committed, without asking the database again."""
+    if accepted.follower is not None:
+        return of_row(accepted.follower)
     upload = accepted.upload
+    fetched = upload.image_sha256 is None
     return UploadView(
         id=upload.id,
         platform=upload.platform,
         external_id=upload.external_id,
         state="queued",
-        waiting_for=None,
+        waiting_for="fetch" if fetched else None,
         reused_from=None,
         outcome=None,
         verdict="hold",
@@ -170,6 +181,7 @@ def of_accepted(accepted: Accepted) -> UploadView:
         description=None,
         images=ImageLinks(original=None, edited=None, thumbnail=None, raw=None, heat=None),
         proof=None,
+        fetch=FetchView(tries=0, error=None) if fetched else None,
         attempts=[],
         metadata=dict(upload.metadata),
         received_at=accepted.received_at,

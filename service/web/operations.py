@@ -12,10 +12,10 @@ from pathlib import Path
 import asyncpg
 import prometheus_client
 from aiohttp import web
-from prometheus_client import CollectorRegistry, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from pydantic import BaseModel
 
-from service.store import Row, migrations, uploads, upstreams
+from service.store import Row, deliveries, endpoints, migrations, uploads, upstreams
 from service.store.database import UNREACHABLE
 from service.web import POOL, problems
 from service.web.openapi import Api
@@ -61,6 +61,11 @@ class Metrics:
     upstream_calls: Gauge
     upstream_failures: Gauge
     upstream_slowed: Gauge
+    endpoints: Gauge
+    undelivered: Gauge
+    oldest_undelivered: Gauge
+    bodies: Gauge
+    overloaded: Counter
 
 
 class Paused(BaseModel):
@@ -108,6 +113,19 @@ def new_metrics() -> Metrics:
         upstream_failures=gauge("upstream_failures_in_a_row", "Since its last answer", "upstream"),
         upstream_slowed=gauge(
             "upstream_slowed_to_per_minute", "Calls a minute after a 429, recovering", "upstream"
+        ),
+        endpoints=gauge("callback_endpoints", "By standing: well, failing, disabled", "standing"),
+        undelivered=Gauge(
+            "moderation_callbacks_waiting", "Deliveries to be made", registry=registry
+        ),
+        oldest_undelivered=Gauge(
+            "moderation_callbacks_oldest_seconds", "Age of the oldest of these", registry=registry
+        ),
+        bodies=Gauge(
+            "moderation_http_body_bytes", "Bodies of requests being taken", registry=registry
+        ),
+        overloaded=Counter(
+            "moderation_http_overloaded", "Requests refused for want of room", registry=registry
         ),
     )
 
@@ -181,6 +199,11 @@ async def metrics(request: web.Request) -> web.Response:
     async with request.app[POOL].acquire() as conn:
         rows = {row["state"]: row for row in await uploads.backlog(conn)}
         _show_upstreams(own, await upstreams.listed(conn))
+        for standing, number in (await endpoints.standing(conn)).items():
+            own.endpoints.labels(standing).set(number)
+        waiting = await deliveries.backlog(conn)
+    own.undelivered.set(waiting.number)
+    own.oldest_undelivered.set(waiting.oldest_s)
     for state in ("queued", "working"):
         row = rows.get(state)
         own.backlog.labels(state).set(row["uploads"] if row else 0)

@@ -9,7 +9,7 @@ from aiohttp import web
 from pydantic import BaseModel, Field
 
 from service import log
-from service.errors import InputRefused
+from service.errors import InputRefused, Overloaded, QuotaExceeded
 from service.store.database import PASSING, UNREACHABLE
 
 STATUS: Mapping[str, int] = {
@@ -19,18 +19,24 @@ STATUS: Mapping[str, int] = {
     "request_malformed": 400,
     "token_missing": 401,
     "token_invalid": 401,
+    "hook_not_authentic": 401,
     "role_not_allowed": 403,
     "reveal_required": 403,
+    "scope_not_allowed": 403,
     "second_person_needed": 403,
     "not_found": 404,
+    "hook_unknown": 404,
     "method_not_allowed": 405,
     "body_timeout": 408,
     "examples_failed": 409,
+    "platform_exists": 409,
     "quote_changed": 409,
     "quote_impossible": 409,
     "idempotency_in_progress": 409,
     "rollback_impossible": 409,
     "ruleset_moved": 409,
+    "endpoint_changed": 412,
+    "platform_changed": 412,
     "body_too_large": 413,
     "content_type_not_supported": 415,
     "encoding_not_supported": 415,
@@ -39,20 +45,26 @@ STATUS: Mapping[str, int] = {
     "cursor_invalid": 422,
     "empty_body": 422,
     "examples_unusable": 422,
+    "hook_malformed": 422,
     "idempotency_key_invalid": 422,
     "idempotency_mismatch": 422,
     "image_missing": 422,
-    "image_url_not_available": 422,
+    "image_url_not_allowed": 422,
     "metadata_too_large": 422,
     "model_unknown": 422,
     "picture_too_large": 422,
+    "platform_unknown": 422,
     "ruleset_invalid": 422,
     "ruleset_too_long": 422,
     "ruleset_unknown": 422,
+    "too_many_endpoints": 422,
     "too_many_frames": 422,
+    "url_not_allowed": 422,
     "validation_failed": 422,
+    "quota_exceeded": 429,
     "internal": 500,
     "database_unavailable": 503,
+    "overloaded": 503,
 }
 # What a database says that is away, full, stopping, or no longer lets us in.
 UNAVAILABLE = (
@@ -62,6 +74,8 @@ UNAVAILABLE = (
     asyncpg.InvalidCatalogNameError,
     asyncpg.ObjectNotInPrerequisiteStateError,
 )
+# How to authenticate, where it is not with one of our tokens.
+_CHALLENGES: Mapping[str, str] = {"hook_not_authentic": 'Bearer, Basic realm="hooks"'}
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -109,26 +123,36 @@ async def middleware(request: web.Request, handler: Handler) -> web.StreamRespon
     try:
         return await handler(request)
     except InputRefused as error:
-        headers = {"WWW-Authenticate": "Bearer"} if STATUS[error.code] == 401 else None
+        headers = {}
+        if STATUS[error.code] == 401:
+            headers["WWW-Authenticate"] = _CHALLENGES.get(error.code, "Bearer")
+        if isinstance(error, (QuotaExceeded, Overloaded)):
+            headers["Retry-After"] = str(error.retry_after_s)
         return respond(error.code, str(error), errors=error.errors, headers=headers)
     except web.HTTPException as error:
         return _of_aiohttp(request, error)
     except UNAVAILABLE as error:
-        log.get().error("database_unavailable", path=request.path, reason=repr(error))
+        log.get().error("database_unavailable", path=place(request), reason=repr(error))
         return respond(
             "database_unavailable",
             "the database cannot be reached; try again with the same Idempotency-Key",
             headers={"Retry-After": "2"},
         )
     except Exception:  # noqa: BLE001  # the one broad net: a fault of ours is logged and answered
-        log.get().exception("request_failed", method=request.method, path=request.path)
+        log.get().exception("request_failed", method=request.method, path=place(request))
         return respond("internal", "an unexpected error; it has been logged")
+
+
+def place(request: web.Request) -> str:
+    """Name where a request went, without what follows a hook's preset: it may end in a secret."""
+    begin, hooks, rest = request.path.partition("/hooks/")
+    return begin + hooks + rest.partition("/")[0]
 
 
 def _of_aiohttp(request: web.Request, error: web.HTTPException) -> web.StreamResponse:
     match error.status:
         case 404:
-            return respond("not_found", f"nothing is at {request.path}")
+            return respond("not_found", f"nothing is at {place(request)}")
         case 405:
             allowed = error.headers.get("Allow", "")
             return respond(

@@ -1,22 +1,17 @@
 """The moderators' query over all uploads that have ended."""
 
-import base64
-import binascii
-from uuid import UUID
-
 from aiohttp import web
 from pydantic import Field
 
-from service.errors import InputRefused
 from service.store import records
-from service.web import POOL, models
+from service.web import POOL, models, paging
 from service.web.openapi import Api
 
 
 class RecordQuery(records.Filter):
     """Filters, and which page."""
 
-    cursor: str | None = Field(None, max_length=200, description="`next` of the page before")
+    cursor: paging.Cursor | None = None
     limit: int = Field(50, ge=1, le=200, description="most items a page")
 
 
@@ -34,23 +29,10 @@ def add_to(api: Api) -> None:
 async def find_records(request: web.Request, *, query: RecordQuery) -> web.Response:
     """List uploads that are done or failed, the newest first."""
     wanted = records.Filter(**query.model_dump(exclude={"cursor", "limit"}))
-    after = _read_cursor(query.cursor) if query.cursor is not None else None
+    after = paging.read(query.cursor)
     async with request.app[POOL].acquire() as conn:
         # One row more than a page tells whether there is another page.
         rows = await records.find(conn, wanted, after=after, limit=query.limit + 1)
     items = [models.of_row(row) for row in rows[: query.limit]]
-    more = _cursor(items[-1].id) if len(rows) > query.limit else None
+    more = paging.cursor(items[-1].id) if len(rows) > query.limit else None
     return web.json_response(text=models.RecordPage(items=items, next=more).model_dump_json())
-
-
-def _cursor(last: UUID) -> str:
-    return base64.urlsafe_b64encode(last.bytes).decode().rstrip("=")
-
-
-def _read_cursor(cursor: str) -> UUID:
-    try:
-        return UUID(bytes=base64.b64decode(cursor + "==", altchars=b"-_", validate=True))
-    except (binascii.Error, ValueError) as error:
-        raise InputRefused(
-            "cursor_invalid", f"{cursor!r} is not a cursor; send `next` of a page as it was given"
-        ) from error

@@ -14,7 +14,8 @@ from service.policy import diffing
 from service.policy.rulesets import RulesetName
 from service.quoting import Offer, PromptView
 from service.releasing import Order, Released
-from service.web import BEARER, POOL, bodies
+from service.web import POOL, actor, bodies, expected, tag
+from service.web.bodies import BODY_REFUSALS
 from service.web.openapi import Api
 
 OFFERS = web.AppKey("offers", Sequence[Offer])
@@ -79,10 +80,6 @@ class RulesetList(BaseModel):
 
 READERS: tuple[Role, ...] = ("policy", "moderator", "admin")
 VERSION = "/v1/rulesets/{name}/versions/{n}"
-BODY_REFUSALS = (
-    *("empty_body", "body_incomplete", "body_timeout", "body_too_large"),
-    *("content_type_not_supported", "encoding_not_supported"),
-)
 RELEASE_REFUSALS = (
     *("json_invalid", *BODY_REFUSALS, "ruleset_moved", "model_unknown", "ruleset_too_long"),
 )
@@ -92,7 +89,7 @@ def add_to(api: Api) -> None:
     """Declare the operations."""
     reading = partial(api.operation, "GET", roles=READERS)
     reading("/v1/rulesets", answers={200: RulesetList})(list_rulesets)
-    reading("/v1/rulesets/{name}", answers={200: RulesetView})(read_ruleset)
+    reading("/v1/rulesets/{name}", answers={200: RulesetView}, sends={200: ("ETag",)})(read_ruleset)
     reading(VERSION, answers={200: VersionView})(read_version)
     reading(f"{VERSION}/prompt", answers={200: (PromptView, "text/plain")})(read_prompt)
     reading(f"{VERSION}/schema", answers={200: "application/json"})(read_schema)
@@ -103,9 +100,10 @@ def add_to(api: Api) -> None:
         roles=("policy",),
         answers={201: VersionView, 200: VersionView},
         request={
-            "application/yaml": {"schema": {"type": "string"}},
-            "application/json": {"schema": {"type": "object"}},
+            "application/yaml": {"schema": {"type": "string"}, "x-max-bytes": MAX_BYTES},
+            "application/json": {"schema": {"type": "object"}, "x-max-bytes": MAX_BYTES},
         },
+        sends={201: ("Location",), 200: ("Location",)},
         refusals=(*BODY_REFUSALS, "ruleset_invalid"),
     )(add_version)
     releasing_ = partial(
@@ -113,17 +111,18 @@ def add_to(api: Api) -> None:
         "POST",
         roles=("policy",),
         answers={200: Released},
+        sends={200: ("ETag",)},
         headers={"If-Match": "the live version that may be replaced, as an entity tag"},
         needs_body=False,
     )
     releasing_(
         f"{VERSION}/publish",
-        request={"application/json": {"schema": PublishBody.model_json_schema()}},
+        request=bodies.json_of(PublishBody),
         refusals=(*RELEASE_REFUSALS, "second_person_needed", "examples_failed"),
     )(publish_version)
     releasing_(
         "/v1/rulesets/{name}/rollback",
-        request={"application/json": {"schema": RollbackBody.model_json_schema()}},
+        request=bodies.json_of(RollbackBody),
         refusals=(*RELEASE_REFUSALS, "rollback_impossible"),
     )(roll_back)
 
@@ -139,7 +138,7 @@ async def read_ruleset(request: web.Request, *, path: RulesetPath) -> web.Respon
     """Tell a ruleset's versions; the entity tag is the live one."""
     async with request.app[POOL].acquire() as conn:
         found = await catalogue.ruleset(conn, path.name)
-    return web.json_response(text=found.model_dump_json(), headers=_tag(found.live_version))
+    return web.json_response(text=found.model_dump_json(), headers=tag(found.live_version))
 
 
 async def read_version(request: web.Request, *, path: VersionPath) -> web.Response:
@@ -186,7 +185,7 @@ async def add_version(request: web.Request, *, path: RulesetPath, query: NoteQue
         )
     source = await bodies.read(request, MAX_BYTES)
     async with request.app[POOL].acquire() as conn:
-        kept = await publishing.submit(conn, path.name, source, _actor(request), query.note)
+        kept = await publishing.submit(conn, path.name, source, actor(request), query.note)
         found = await catalogue.version(conn, kept.name, kept.version)
     return web.json_response(
         text=found.model_dump_json(),
@@ -198,7 +197,7 @@ async def add_version(request: web.Request, *, path: RulesetPath, query: NoteQue
 async def publish_version(request: web.Request, *, path: VersionPath) -> web.Response:
     """Make a version live."""
     body = await bodies.read_json(request, PublishBody)
-    order = Order(_actor(request), body.reason, body.override, _expected(request))
+    order = Order(actor(request), body.reason, body.override, expected(request))
     windows = partial(quoting.windows, request.app[OFFERS])
     async with request.app[POOL].acquire() as conn:
         done = await releasing.publish(conn, path.name, path.n, order, windows)
@@ -208,7 +207,7 @@ async def publish_version(request: web.Request, *, path: VersionPath) -> web.Res
 async def roll_back(request: web.Request, *, path: RulesetPath) -> web.Response:
     """Make a version live again, by default the one that the live one replaced."""
     body = await bodies.read_json(request, RollbackBody)
-    order = Order(_actor(request), body.reason, expected=_expected(request))
+    order = Order(actor(request), body.reason, expected=expected(request))
     windows = partial(quoting.windows, request.app[OFFERS])
     async with request.app[POOL].acquire() as conn:
         done = await releasing.rollback(conn, path.name, body.version, order, windows)
@@ -216,23 +215,7 @@ async def roll_back(request: web.Request, *, path: RulesetPath) -> web.Response:
 
 
 def _released(done: Released) -> web.Response:
-    return web.json_response(text=done.model_dump_json(), headers=_tag(done.live_version))
-
-
-def _actor(request: web.Request) -> str:
-    return f"token:{request[BEARER].id}"
-
-
-def _tag(live: int | None) -> dict[str, str]:
-    return {"ETag": f'"{live or 0}"'}
-
-
-def _expected(request: web.Request) -> list[str] | None:
-    """Read which live versions may be replaced; a weak tag names none."""
-    tags = request.if_match
-    if tags is None or any(tag.value == "*" for tag in tags):
-        return None
-    return [tag.value for tag in tags if not tag.is_weak]
+    return web.json_response(text=done.model_dump_json(), headers=tag(done.live_version))
 
 
 def _wants_text(request: web.Request) -> bool:

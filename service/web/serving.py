@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import ctypes
 import os
 import socket
 from dataclasses import dataclass
@@ -10,10 +11,16 @@ from aiohttp import web
 
 from service import log
 from service.errors import StartRefused
-from service.web import operations, uploads
+from service.web import operations
+from service.web.waiting import WAITING
 
 NOTICE_S = 2.0
 BACKLOG = 1024
+# mallopt(3), M_MMAP_THRESHOLD: from this size on, glibc gives memory back to the system when it is
+# freed. Set by hand it stays; else it grows with what is freed, and large bodies leave their memory
+# with the process.
+_MMAP_THRESHOLD = -3
+_GIVEN_BACK_BYTES = 128 << 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +39,7 @@ async def serve(app: web.Application, place: Place, grace_s: float, stop: asynci
     Raises:
         StartRefused: The address cannot be listened on.
     """
+    _give_memory_back()
     # Bodies arrive as they were sent: a gzip bomb must not unpack before we refuse it.
     runner = web.AppRunner(app, auto_decompress=False, access_log=None, shutdown_timeout=grace_s)
     await runner.setup()
@@ -47,13 +55,20 @@ async def serve(app: web.Application, place: Place, grace_s: float, stop: asynci
             # holds the socket, there is none.
             await asyncio.sleep(min(NOTICE_S, grace_s))
         await site.stop()
-        await app[uploads.WAITING].release(app)
+        await app[WAITING].release(app)
         # The runner drops what still arrives of a body, so it is cleaned up only after that.
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(grace_s):
                 await readiness.idle.wait()
     finally:
         await runner.cleanup()
+
+
+def _give_memory_back() -> None:
+    """Keep the memory of bodies from staying with the process, where the C library is glibc."""
+    set_option = getattr(ctypes.CDLL(None), "mallopt", None)
+    if set_option is not None:
+        set_option(_MMAP_THRESHOLD, _GIVEN_BACK_BYTES)
 
 
 async def _site(runner: web.AppRunner, place: Place) -> web.BaseSite:

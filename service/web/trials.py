@@ -10,8 +10,9 @@ from service import tallying
 from service.tallying import CheckSummary, CheckView
 from service.trying import Price, Quote, Trying
 from service.web import BEARER, POOL, bodies
+from service.web.bodies import BODY_REFUSALS
 from service.web.openapi import Api
-from service.web.rulesets import BODY_REFUSALS, READERS, VERSION, VersionPath
+from service.web.rulesets import READERS, VERSION, VersionPath
 
 TRYING = web.AppKey("trying", Trying)
 CHECKS = f"{VERSION}/checks"
@@ -54,7 +55,8 @@ def add_to(api: Api) -> None:
         f"{VERSION}/check",
         roles=("policy",),
         answers={200: Quote, 202: CheckView},
-        request={"application/json": {"schema": CheckBody.model_json_schema()}},
+        request=bodies.json_of(CheckBody),
+        sends={202: ("Location",)},
         refusals=(
             *("json_invalid", *BODY_REFUSALS),
             *("examples_unusable", "quote_changed", "quote_impossible"),

@@ -1,28 +1,67 @@
 """Uploads over HTTP: taking one, reading it back, its pictures."""
 
-import re
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 from uuid import UUID
 
 import asyncpg
 from aiohttp import web
-from pydantic import BaseModel
+from pydantic import BaseModel, Field, RootModel
 
 from service import log
 from service.errors import InputRefused
 from service.intake import Accepted, Intake
+from service.pictures.headers import Limits
 from service.store import idempotency, images, uploads
 from service.store.database import UNREACHABLE
-from service.web import BEARER, POOL, bodies, models
+from service.web import BEARER, POOL, bodies, gating, models
+from service.web.admission import SHARE
+from service.web.gating import GateView
 from service.web.openapi import Api
-from service.web.waiting import Waiting
+from service.web.waiting import PREFER_WAIT, WAITING, preferred_wait
 
 INTAKE = web.AppKey("intake", Intake)
-WAITING = web.AppKey("waiting", Waiting)
 MAX_IMAGE_BYTES = web.AppKey("max_image_bytes", int)
-_WAIT = re.compile(r"(?:^|[,;\s])wait=(\d{1,6})\b")
-LONGEST_WAIT_S = 60
 IMAGE_TYPES = "image/png, image/jpeg or image/webp"
+
+# Of images; the composition root may set another limit.
+_USUAL_BYTES = Limits().max_bytes
+_CONTENT: Mapping[str, Mapping[str, Any]] = {
+    "image/*": {"schema": {"type": "string", "format": "binary"}, "x-max-bytes": _USUAL_BYTES},
+    "multipart/form-data": {
+        "schema": {
+            "type": "object",
+            "required": ["image"],
+            "additionalProperties": False,
+            "properties": {
+                "image": {"type": "string", "format": "binary"},
+                "ruleset": {"type": "string", "maxLength": 200},
+                "external_id": {"type": "string", "maxLength": 200},
+                "metadata": {"type": "string", "description": "a JSON object"},
+            },
+        },
+        "x-max-bytes": _USUAL_BYTES + bodies.OVERHEAD_BYTES,
+    },
+    "application/json": {
+        "schema": bodies.UploadBody,
+        "x-max-bytes": _USUAL_BYTES * 4 // 3 + bodies.OVERHEAD_BYTES,
+    },
+}
+_PICTURE_HEADERS = (
+    *("ETag", "Cache-Control", "X-Content-Type-Options", "Content-Security-Policy"),
+)
+
+
+class UploadQuery(bodies.Fields):
+    """What may be said in the address."""
+
+    answer: Literal["gate"] | None = Field(
+        None, description="answer with the gate, which holds while the upload is unfinished"
+    )
+
+
+class UploadAnswer(RootModel[models.UploadView | GateView]):
+    """The upload, or with ``answer=gate`` its gate."""
 
 
 class UploadPath(BaseModel):
@@ -43,17 +82,18 @@ def add_to(api: Api) -> None:
         "POST",
         "/v1/uploads",
         roles=("platform",),
-        answers={202: models.UploadView, 200: models.UploadView},
-        request=bodies.CONTENT,
+        answers={202: UploadAnswer, 200: UploadAnswer},
+        request=_CONTENT,
+        sends={202: ("Location",), 200: ("Location",)},
         headers={
             "Idempotency-Key": "a repeated key gets the first answer",
-            "Prefer": "wait=SECONDS (1-60): answer 200 with the finished upload if it ends in time",
+            **PREFER_WAIT,
         },
         refusals=(
             *("json_invalid", "multipart_malformed", "body_incomplete", "body_timeout"),
             *("body_too_large", "content_type_not_supported", "encoding_not_supported"),
             *("not_an_image", "base64_invalid", "empty_body", "image_missing"),
-            *("image_url_not_available", "picture_too_large", "too_many_frames"),
+            *("image_url_not_allowed", "picture_too_large", "too_many_frames"),
             *("metadata_too_large", "ruleset_unknown", "idempotency_in_progress"),
             *("idempotency_mismatch", "idempotency_key_invalid"),
         ),
@@ -69,31 +109,49 @@ def add_to(api: Api) -> None:
         "/v1/uploads/{id}/images/{name}",
         roles=("platform", "moderator"),
         answers={200: "image/*", 304: ""},
+        headers={"If-None-Match": "entity tags of what is kept: 304 if it is one of them"},
+        sends={200: _PICTURE_HEADERS, 304: _PICTURE_HEADERS},
         refusals=("reveal_required",),
     )(read_image)
 
 
-async def receive_upload(request: web.Request, *, query: bodies.Fields) -> web.Response:
+async def receive_upload(request: web.Request, *, query: UploadQuery) -> web.Response:
     """Take one image: 202 once it is committed."""
     platform = request[BEARER].platform or ""
     key = _key(request)
     received = await bodies.receive(request, query, request.app[MAX_IMAGE_BYTES])
     taken = await request.app[INTAKE].accept(platform, received, key=key, answer=_body)
+    image_bytes = len(received.image) if isinstance(received.image, bytes) else None
+    # Who waits for the end must not hold the image meanwhile.
+    del received
+    request[SHARE].leave()
+    seconds = preferred_wait(request)
+    if isinstance(taken, Accepted):
+        note_accepted(taken, image_bytes)
+    if query.answer == "gate":
+        upload = taken.upload.id if isinstance(taken, Accepted) else taken.upload_id
+        # A repeated request gets the gate of now: the first answer may have been an early hold.
+        return gating.respond(await gating.after(request, platform, upload, seconds))
     if isinstance(taken, idempotency.FirstAnswer):
         return _answer(taken.upload_id, taken.status, taken.body)
-    log.get().info(
-        "upload_accepted",
-        upload_id=str(taken.upload.id),
-        platform=platform,
-        sha256=taken.upload.image_sha256.hex(),
-        image_bytes=len(received.image),
-        ruleset=f"{taken.upload.ruleset}/{taken.upload.version}",
-    )
-    seconds = _wait(request)
     ended = await _ended(request, taken.upload.id, key, seconds) if seconds else None
     if ended is None:
         return _answer(taken.upload.id, 202, _body(taken))
     return _answer(taken.upload.id, 200, ended)
+
+
+def note_accepted(accepted: Accepted, image_bytes: int | None, **more: object) -> None:
+    """Log an upload that is committed; of an image that is to be fetched nothing is known yet."""
+    upload = accepted.upload
+    log.get().info(
+        "upload_accepted",
+        upload_id=str(upload.id),
+        platform=upload.platform,
+        sha256=upload.image_sha256.hex() if upload.image_sha256 is not None else None,
+        image_bytes=image_bytes,
+        ruleset=f"{upload.ruleset}/{upload.version}",
+        **more,
+    )
 
 
 async def _ended(request: web.Request, upload: UUID, key: str | None, seconds: int) -> str | None:
@@ -166,9 +224,3 @@ def _key(request: web.Request) -> str | None:
             "idempotency_key_invalid", "Idempotency-Key must be 1 to 255 printable ASCII characters"
         )
     return key
-
-
-def _wait(request: web.Request) -> int:
-    """Read RFC 7240's wait preference in seconds; 0 where there is none."""
-    found = _WAIT.search(",".join(request.headers.getall("Prefer", [])))
-    return min(int(found[1]), LONGEST_WAIT_S) if found else 0

@@ -2,7 +2,8 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+import re
+from collections.abc import AsyncIterator, Mapping
 from uuid import UUID
 
 import asyncpg
@@ -14,6 +15,17 @@ from service.store.database import UNREACHABLE, Database
 from service.store.listening import listen
 
 POLL_S = 2.0
+LONGEST_WAIT_S = 60
+PREFER_WAIT: Mapping[str, str] = {
+    "Prefer": "wait=SECONDS (1-60): answer when the upload has ended, if it ends in time"
+}
+_WAIT = re.compile(r"(?:^|[,;\s])wait=(\d{1,6})\b")
+
+
+def preferred_wait(request: web.Request) -> int:
+    """Read RFC 7240's wait preference in seconds; 0 where there is none."""
+    found = _WAIT.search(",".join(request.headers.getall("Prefer", [])))
+    return min(int(found[1]), LONGEST_WAIT_S) if found else 0
 
 
 class Waiting:
@@ -83,3 +95,6 @@ class Waiting:
         async with self._pool.acquire() as conn:
             for upload in await uploads.finished_of(conn, asked):
                 self._wake(upload)
+
+
+WAITING = web.AppKey("waiting", Waiting)

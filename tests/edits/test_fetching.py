@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from service.edits.fetching import Fetcher, FetchFailed, Policy, is_public
+from service.addresses import FetchFailed, Policy, is_public
+from service.fetching import Fetcher, Interrupted
 from tests.dialects import samples
 from tests.edits.site import (
     Names,
@@ -275,6 +276,50 @@ async def test_deadline_ends_the_fetch(site: Site) -> None:
             await fetcher.fetch(f"{site.url}/x", policy(site.url), deadline(0.3))
     until.set()
     assert time.monotonic() - began < 3
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "retry_after_s"),
+    [
+        (503, {}, None),
+        (500, {"Retry-After": "7"}, 7),
+        (429, {"Retry-After": "0.5"}, 0.5),
+        (429, {"Retry-After": "soon"}, None),
+    ],
+)
+async def test_single_try_tells_what_may_pass(
+    site: Site, status: int, headers: dict[str, str], retry_after_s: float | None
+) -> None:
+    """It asks once, and says for how long the server wants to be left alone."""
+    site.script = [gives(b"", status, **headers)]
+    async with Fetcher() as fetcher:
+        with pytest.raises(Interrupted) as caught:
+            await fetcher.fetch_once(f"{site.url}/x", policy(site.url), 5)
+    assert (caught.value.retry_after_s, len(site.asked)) == (retry_after_s, 1)
+
+
+async def test_single_try_that_takes_too_long_may_pass(site: Site) -> None:
+    """What hangs is left in time, and may be asked again."""
+    until = asyncio.Event()
+    site.script = [hangs(until)]
+    async with Fetcher() as fetcher:
+        with pytest.raises(Interrupted, match="in time"):
+            await fetcher.fetch_once(f"{site.url}/x", policy(site.url), 0.3)
+    until.set()
+
+
+async def test_without_a_list_any_public_host_is_fetched(site: Site) -> None:
+    """Its address is checked on the socket all the same, and on every hop."""
+    wires = Wires(site.port)
+    names = Names({HOST: [PUBLIC], "b.example": [PUBLIC], "inside.example": ["10.0.0.7"]})
+    rules = Policy(None, None, 1000, 2.0)
+    site.script = [points_to("http://b.example/y"), gives(BODY)]
+    async with Fetcher(names, wires.open) as fetcher:
+        assert await fetcher.fetch_once(f"http://{HOST}/x", rules, 5) == BODY
+        site.script = [points_to("http://inside.example/y")]
+        with pytest.raises(FetchFailed, match=r"10\.0\.0\.7 is not a public address"):
+            await fetcher.fetch_once(f"http://{HOST}/x", rules, 5)
+    assert wires.connected == [(PUBLIC, 80)]
 
 
 async def test_tls_is_asked_for_by_name() -> None:

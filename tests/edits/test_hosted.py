@@ -10,7 +10,7 @@ import pytest
 
 from service.edits import AttemptFailed, Edit
 from service.edits.client import DIALECTS, EditsClient
-from service.edits.fetching import Fetcher
+from service.fetching import Fetcher
 from tests import draw, upstream
 from tests.conftest import configured
 from tests.edits.site import Names, Site, Wires, breaks, gives, hangs, serving

@@ -34,14 +34,18 @@ TEAL = draw.png(64, 48, "teal")
 
 
 async def queued(
-    pool: Pool, image: bytes = TEAL, external_id: str | None = None, ruleset: str | None = None
+    pool: Pool,
+    image: bytes = TEAL,
+    external_id: str | None = None,
+    ruleset: str | None = None,
+    platform: str = "default",
 ) -> UUID:
     """Commit an upload as the API does, and give its id."""
     async with pool.acquire() as conn:
-        await platforms.add(conn, "default")
-    intake = Intake(pool, headers.Limits(), "privacy")
+        await platforms.add(conn, platform)
+    intake = Intake(pool, headers.Limits(), "privacy", PUBLIC_URL)
     received = Received(image, ruleset, external_id, {})
-    accepted = await intake.accept("default", received, key=None, answer=lambda _: "")
+    accepted = await intake.accept(platform, received, key=None, answer=lambda _: "")
     assert isinstance(accepted, Accepted)
     return accepted.upload.id
 
@@ -86,7 +90,8 @@ async def hurry(conn: Conn) -> None:
     due = await conn.fetch(
         """
         UPDATE uploads SET due_at = now()
-         WHERE id IN (SELECT id FROM uploads WHERE state = 'queued' AND due_at > now()
+         WHERE id IN (SELECT id FROM uploads
+                       WHERE state = 'queued' AND due_at > now() AND due_at < 'infinity'
                          FOR NO KEY UPDATE SKIP LOCKED)
         RETURNING id
         """

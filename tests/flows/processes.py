@@ -42,11 +42,21 @@ async def work(
 
 
 @contextlib.asynccontextmanager
-async def serve(where: Database) -> AsyncIterator[tuple[asyncio.subprocess.Process, str]]:
-    """Start an API process; gives it and its address."""
-    settings = {"port": 0, "grace_s": 1}
-    async with _running("serve", where, settings, says="serving") as (process, told):
+async def serve(
+    where: Database, **settings: object
+) -> AsyncIterator[tuple[asyncio.subprocess.Process, str]]:
+    """Start an API process; gives it and its address.  ``settings`` are as those of ``work``."""
+    told_to = {"port": 0, "grace_s": 1, **settings}
+    async with _running("serve", where, told_to, says="serving") as (process, told):
         yield process, told["address"]
+
+
+@contextlib.asynccontextmanager
+async def deliver(where: Database) -> AsyncIterator[asyncio.subprocess.Process]:
+    """Start a process that delivers callbacks, to loopback too."""
+    settings = {"callback_hosts": "127.0.0.1"}
+    async with _running("deliver", where, settings, says="delivering") as (process, _):
+        yield process
 
 
 @contextlib.asynccontextmanager

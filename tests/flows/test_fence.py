@@ -1,6 +1,7 @@
 """The attempt number is the fence: who lost the lease writes nothing."""
 
 import asyncio
+import itertools
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
@@ -60,11 +61,10 @@ async def test_lost_lease_writes_nothing(
     pool: Pool, owner: Owner, subtests: pytest.Subtests
 ) -> None:
     """While another attempt holds the upload, or has ended it, the old one changes nothing."""
-    for width, name in enumerate(WRITES, 8):
-        for ended in (False, True):
-            with subtests.test(name, ended=ended):
-                old = await claims.claimed(pool, width)
-                await check_fenced(name, old, pool, owner, ended=ended)
+    for width, (name, ended) in enumerate(itertools.product(WRITES, (False, True)), 8):
+        with subtests.test(name, ended=ended):
+            old = await claims.claimed(pool, width)
+            await check_fenced(name, old, pool, owner, ended=ended)
 
 
 async def check_fenced(

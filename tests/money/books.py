@@ -93,7 +93,9 @@ async def queued(
     """Commit uploads of a platform as the API does, each of a picture of its own."""
     async with pool.acquire() as conn:
         await platforms.add(conn, platform)
-    intake = Intake(pool, headers.Limits(), "privacy")
+        # The same picture is queued again by the next call, and is to be paid for again.
+        await conn.execute("UPDATE platforms SET reuse = false WHERE name = $1", platform)
+    intake = Intake(pool, headers.Limits(), "privacy", "https://example.org")
     found = []
     for index in range(1, count + 1):
         received = Received(draw.png(8, index, "teal"), ruleset, None, {})

@@ -126,6 +126,7 @@ async def test_an_empty_ledger_costs_nothing(api: Api) -> None:
     [
         ("?by=hour", "by"),
         ("?from=yesterday", "from"),
+        ("?from=10.0", "from"),
         ("?from=2025-03-01T00:00:00", "from"),
         ("?to=2025-02-30", "to"),
         ("?begin=2025-03-01", "begin"),

@@ -250,7 +250,6 @@ DENIED_TO_THE_APPLICATION = [
     "TRUNCATE kept_edits",
     "DELETE FROM uploads",
     "UPDATE uploads SET platform = 'x'",
-    "UPDATE uploads SET image_sha256 = image_sha256",
     "DELETE FROM attempts",
     "UPDATE attempts SET reserved_microusd = 0",
     "UPDATE attempts SET kind = 'edit'",

@@ -7,6 +7,7 @@ import asyncpg
 import pytest
 
 from service import administering, publishing
+from service.administering import Order
 from service.errors import InputRefused
 from tests import draw, rulesets, trials
 from tests.flows import driving
@@ -97,7 +98,7 @@ async def test_nobody_gets_a_token_of_the_golden_platform(bench: Bench) -> None:
     """The platform is the service's own; a token of it would see and send its uploads."""
     async with bench.pool.acquire() as conn:
         with pytest.raises(InputRefused, match="service's own platform"):
-            await administering.create_token(conn, "platform", PLATFORM)
+            await administering.create_token(conn, Order("platform", PLATFORM))
 
 
 @pytest.mark.parametrize("role", ["platform", "moderator", "admin"])

@@ -11,8 +11,12 @@ NAMES = ("astronaut.png", "chelsea.png", "coffee.png", "rocket.jpg", "camera.png
 PIECES = ((0.0, 0.0, 1.0, 1.0), (0.1, 0.1, 0.9, 0.7), (0.0, 0.3, 0.6, 1.0), (0.4, 0.0, 1.0, 0.8))
 
 
-def write(folder: Path, count: int) -> list[Path]:
-    """Write as many different photos, every other one as JPEG, some in a folder inside."""
+def write(folder: Path, count: int, *, wider: int = 0) -> list[Path]:
+    """
+    Write as many different photos, every other one as JPEG, some in a folder inside.
+
+    ``wider`` by some pixels, they are others than before, whose results are not reused.
+    """
     written = []
     for number in range(count):
         name, piece = NAMES[number % len(NAMES)], PIECES[number // len(NAMES) % len(PIECES)]
@@ -27,7 +31,7 @@ def write(folder: Path, count: int) -> list[Path]:
                     round(bottom * height),
                 )
             )
-            cut.thumbnail((160 + 40 * (number % 4), height))
+            cut.thumbnail((160 + 40 * (number % 4) + wider, height))
             kind = "jpg" if number % 2 else "png"
             place = folder if number % 3 else folder / "more"
             place.mkdir(parents=True, exist_ok=True)

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from service import submitting
+from service import asking
 from tests import draw
 from tests.up import driving, photos
 from tests.up.driving import Ended, Up, until
@@ -206,7 +206,7 @@ def test_nobody_there_is_said_soon(tmp_path: Path) -> None:
     assert done.code == 1
     (line,) = done.complaints
     assert f"{url} does not answer (Connection refused); start it with `moderation up`" in line
-    assert time.monotonic() - began < submitting.FIRST_PATIENCE_S + 10
+    assert time.monotonic() - began < asking.FIRST_PATIENCE_S + 10
 
 
 def test_no_token_is_said_before_anything_is_sent(tmp_path: Path) -> None:
@@ -221,11 +221,11 @@ def test_no_token_is_said_before_anything_is_sent(tmp_path: Path) -> None:
 @pytest.mark.parametrize("form", ["table", "json"])
 def test_interrupted_submit_shows_what_was_done(service: Up, tmp_path: Path, form: str) -> None:
     """Ctrl-C prints the items that have ended, in the form asked for; no traceback, exit 1."""
-    photos.write(tmp_path, PHOTOS // 2)
+    photos.write(tmp_path, PHOTOS // 2, wider=1 if form == "json" else 2)
     start = moment(service)
     asked = ["--json"] if form == "json" else []
     with begun(service, tmp_path, "--wait", *asked) as process:
-        # It asks twice a second, so it has heard of what ended two seconds ago.
+        # It is told soon, so it has heard of what ended two seconds ago.
         until(lambda: ended(service, start, ago_s=2), "progress")
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=30)

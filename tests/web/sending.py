@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from service import administering, auth
+from service.administering import Order
 from service.store import Conn, Pool
 from tests import draw
 from tests.conftest import Api, Caller
@@ -53,8 +54,8 @@ NOTHING = dict.fromkeys(TABLES, 0)
 async def caller(api: Api, pool: Pool, role: auth.Role, platform: str | None = None) -> Caller:
     """One more bearer."""
     async with pool.acquire() as conn:
-        token = await administering.create_token(conn, role, platform)
-    return dataclasses.replace(api.platform, token=token)
+        made = await administering.create_token(conn, Order(role, platform))
+    return dataclasses.replace(api.platform, token=made.token)
 
 
 def check_problem(

@@ -219,9 +219,10 @@ DOCUMENTS = [
     case("base64 not ASCII", "422 base64_invalid", JSON, '{"image": "é"}'.encode()),
     case("no image in JSON", "422 image_missing", JSON, b"{}"),
     case("empty image in JSON", "422 empty_body", JSON, in_json(b"")),
-    case(
-        "image by address", "422 image_url_not_available", JSON, b'{"image_url": "http://a.test/"}'
-    ),
+    case("image twice", "422 image_missing", JSON, in_json(image_url="http://a.test/")),
+    case("no address", "422 image_url_not_allowed", JSON, b'{"image_url": "a.png"}'),
+    case("inside", "422 image_url_not_allowed", JSON, b'{"image_url": "http://127.0.0.1/"}'),
+    case("long address", "422 validation_failed", JSON, b'{"image_url": "' + b"h" * 2001 + b'"}'),
     case("text as image in JSON", "415 not_an_image", JSON, in_json(b"hello")),
     case("26 MB in JSON", "413 body_too_large", JSON, in_json(PNG + bytes(26_000_000))),
     case("JSON's ruleset unknown", "422 ruleset_unknown", JSON, in_json(ruleset="none-such")),

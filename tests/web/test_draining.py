@@ -26,7 +26,11 @@ async def test_a_body_under_way_is_taken_while_draining(
     limits = headers.Limits()
     readiness = operations.Readiness(1, tmp_path)
     app = application.create(
-        pool, Intake(pool, limits, "privacy"), Waiting(pool, where), readiness, limits.max_bytes
+        pool,
+        Intake(pool, limits, "privacy", "https://example.org"),
+        Waiting(pool, where),
+        readiness,
+        limits.max_bytes,
     )
     async with pool.acquire() as conn:
         tokens = await administering.first_tokens(conn, tmp_path / "tokens.json")
@@ -70,7 +74,7 @@ async def test_readiness_goes_before_the_socket(
     limits = headers.Limits()
     app = application.create(
         pool,
-        Intake(pool, limits, "privacy"),
+        Intake(pool, limits, "privacy", "https://example.org"),
         Waiting(pool, where),
         operations.Readiness(1, tmp_path),
         limits.max_bytes,

@@ -95,7 +95,11 @@ async def test_a_process_that_leaves_answers_those_who_wait(
 ) -> None:
     """Stopping does not sit out a wait, nor one that begins meanwhile: both answer their 202."""
     leaving = application.create(
-        pool, Intake(pool, Limits(), "privacy"), Waiting(pool, where), Readiness(0, tmp_path), 10**6
+        pool,
+        Intake(pool, Limits(), "privacy", "https://example.org"),
+        Waiting(pool, where),
+        Readiness(0, tmp_path),
+        10**6,
     )
     runner = web.AppRunner(leaving, access_log=None, shutdown_timeout=30)
     await runner.setup()

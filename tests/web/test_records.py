@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 
 from service.store import Conn, records
+from tests import draw
 from tests.conftest import Api
 from tests.upstream import Upstream, described, error, finding
 from tests.web import ended, sending
@@ -141,6 +142,7 @@ BAD = [
     ("rule=", "validation_failed"),
     ("external_id=%00", "validation_failed"),
     ("received_from=yesterday", "validation_failed"),
+    ("received_from=10.0", "validation_failed"),
     ("received_from=2026-11-01T00:00:00", "validation_failed"),
     ("received_from=0001-01-01T00:00:00%2B14:00", "validation_failed"),
     ("received_to=9999-12-31T23:59:59-14:00", "validation_failed"),
@@ -184,7 +186,7 @@ async def test_real_attempts_are_found_by_what_they_found(api: Api, upstream: Up
         error(400, "moderation_blocked"),
     ]
     done = await api.platform.upload(PNG, Prefer="wait=30")
-    failed = await api.platform.upload(PNG, Prefer="wait=30")
+    failed = await api.platform.upload(draw.png(9, 9, "red"), Prefer="wait=30")
 
     assert await found(api, rule="bystander-faces", min_severity="3") == [done["id"]]
     assert await found(api, state="failed", outcome="refused") == [failed["id"]]

@@ -22,7 +22,6 @@ FORBIDDEN = [
     "UPDATE attempts SET model = 'another'",
     "UPDATE attempts SET prompt_sha256 = sha256('')",
     "UPDATE attempts SET started_at = now()",
-    "UPDATE uploads SET image_sha256 = canonical_sha256",
     "UPDATE uploads SET platform = 'other'",
     "UPDATE uploads SET version = 2",
     "UPDATE uploads SET received_at = now()",

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from service import administering, auth
+from service.administering import Order
 from service.errors import InputRefused, StartRefused
 from service.store import Conn, Pool, tokens
 from tests.conftest import Api
@@ -35,7 +36,7 @@ async def everything(owner: Conn) -> str:
 async def test_a_token_is_stored_only_as_its_digest(pool: Pool, owner: Conn) -> None:
     """Whoever reads the whole database cannot act as anybody."""
     async with pool.acquire() as conn:
-        token = await administering.create_token(conn, "moderator", None)
+        token = (await administering.create_token(conn, Order("moderator"))).token
 
     dump = await everything(owner)
 
@@ -64,7 +65,7 @@ async def test_a_token_for_nobody_is_refused(pool: Pool, owner: Conn) -> None:
     for role, platform in NOBODY:
         async with pool.acquire() as conn:
             with pytest.raises(InputRefused):
-                await administering.create_token(conn, role, platform)
+                await administering.create_token(conn, Order(role, platform))
 
     assert await owner.fetchval("SELECT count(*) FROM tokens") == 0
     assert await audit(owner) == []
@@ -73,8 +74,8 @@ async def test_a_token_for_nobody_is_refused(pool: Pool, owner: Conn) -> None:
 async def test_every_act_is_in_the_audit_trail(pool: Pool) -> None:
     """Making a platform, making a token and revoking it are three entries; a failed act is none."""
     async with pool.acquire() as conn:
-        token = await administering.create_token(conn, "platform", "photo-club")
-        bearer = await tokens.find(conn, auth.digest(token))
+        made = await administering.create_token(conn, Order("platform", "photo-club"))
+        bearer = await tokens.find(conn, auth.digest(made.token))
         assert bearer is not None
         assert await administering.revoke_token(conn, bearer.id)
         assert not await administering.revoke_token(conn, bearer.id)

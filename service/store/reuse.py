@@ -1,0 +1,124 @@
+"""Uploads that share a result: the one that leads is worked on, its followers wait for the end."""
+
+from datetime import datetime
+from uuid import UUID
+
+from service.store import Conn, Row
+from service.store.uploads import NewUpload
+
+# A follower is due never: no worker claims it.  Requests at once wait for each other on the index.
+_ADD = """
+    WITH leader AS (
+        INSERT INTO uploads (id, platform, external_id, metadata, image_sha256, ruleset, version,
+                             leads)
+        SELECT $1::uuid, name, $3::text, $4::jsonb, $5::bytea, $6::text, $7::integer, reuse
+          FROM platforms WHERE name = $2::text
+            ON CONFLICT DO NOTHING
+     RETURNING received_at, pg_notify('uploads_due', '')),
+    follower AS (
+        INSERT INTO uploads (id, platform, external_id, metadata, image_sha256, ruleset, version,
+                             waiting_for, due_at)
+        SELECT $1::uuid, $2::text, $3::text, $4::jsonb, $5::bytea, $6::text, $7::integer,
+               'reuse', 'infinity'
+         WHERE NOT EXISTS (SELECT FROM leader)
+     RETURNING received_at)
+    SELECT received_at, false AS follows FROM leader
+     UNION ALL
+    SELECT received_at, true FROM follower
+"""
+# What is said of a leader is said in the words of the index of leaders.  It is kept from being
+# deleted until its result is copied whole.
+_COPY = """
+    WITH ready AS (
+        SELECT f.id, l.id AS leader
+          FROM uploads AS f JOIN uploads AS l USING (platform, image_sha256, ruleset, version)
+         WHERE f.waiting_for = 'reuse' AND {which}
+           AND l.leads AND l.state <> 'deleted' AND (l.state <> 'failed' OR l.outcome = 'refused')
+           AND l.finished_at IS NOT NULL
+         LIMIT $1
+           FOR NO KEY UPDATE OF f SKIP LOCKED
+           FOR SHARE OF l),
+    copied AS (
+        UPDATE uploads AS f
+           SET state = l.state, outcome = l.outcome, verdict = l.verdict, reused_from = l.id,
+               canonical_sha256 = l.canonical_sha256, waiting_for = NULL, due_at = now(),
+               finished_at = now()
+          FROM ready JOIN uploads AS l ON l.id = ready.leader
+         WHERE f.id = ready.id
+     RETURNING f.id, f.platform, f.external_id, f.ruleset, f.version, f.state, f.outcome,
+               f.verdict, f.reused_from),
+    recorded AS (
+        INSERT INTO records (upload_id, edited_sha256, thumbnail_sha256, raw_sha256, description,
+                             outcome, severity, rules)
+        SELECT c.id, r.edited_sha256, r.thumbnail_sha256, r.raw_sha256, r.description,
+               r.outcome, r.severity, r.rules
+          FROM copied AS c JOIN records AS r ON r.upload_id = c.reused_from)
+    SELECT c.id, c.platform, c.external_id, c.ruleset, c.version, c.state, c.outcome, c.verdict,
+           r.severity, r.rules, pg_notify('uploads_finished', c.id::text)
+      FROM copied AS c LEFT JOIN records AS r ON r.upload_id = c.reused_from
+"""
+_COPY_ANY = _COPY.format(which="true")
+_COPY_TO = _COPY.format(which="f.id = $2")
+_PROMOTE = """
+    UPDATE uploads
+       SET leads = true, waiting_for = NULL, due_at = now()
+     WHERE id = (SELECT f.id
+                   FROM uploads AS f
+                  WHERE f.waiting_for = 'reuse'
+                    AND NOT EXISTS (SELECT FROM uploads AS l
+                                     WHERE (l.platform, l.image_sha256, l.ruleset, l.version)
+                                         = (f.platform, f.image_sha256, f.ruleset, f.version)
+                                       AND l.leads AND l.state <> 'deleted'
+                                       AND (l.state <> 'failed' OR l.outcome = 'refused'))
+                  ORDER BY f.id
+                  LIMIT 1
+                    FOR NO KEY UPDATE OF f SKIP LOCKED)
+ RETURNING id, pg_notify('uploads_due', '')
+"""
+
+
+async def add(conn: Conn, upload: NewUpload) -> tuple[datetime, bool]:
+    """
+    Queue the upload, or let it wait for the result of the one that leads; its ceiling is unused.
+
+    Returns:
+        When it was received, and whether it follows another.
+    """
+    row = await conn.fetchrow(
+        _ADD,
+        upload.id,
+        upload.platform,
+        upload.external_id,
+        upload.metadata,
+        upload.image_sha256,
+        upload.ruleset,
+        upload.version,
+    )
+    if row is None:
+        raise LookupError(f"upload {upload.id} was neither queued nor made to wait")
+    return row["received_at"], row["follows"]
+
+
+async def copy(conn: Conn, limit: int) -> list[Row]:
+    """
+    End up to ``limit`` followers as their leaders ended, with records of their own.
+
+    Each row has what a callback tells (severity and rules null without a description); the
+    caller's transaction must tell it.
+    """
+    return await conn.fetch(_COPY_ANY, limit)
+
+
+async def copy_to(conn: Conn, upload: UUID) -> Row | None:
+    """End this follower like ``copy`` if its leader has ended."""
+    return await conn.fetchrow(_COPY_TO, 1, upload)
+
+
+async def promote(conn: Conn) -> bool:
+    """
+    Let the oldest follower that nobody leads be worked on; False if there is none.
+
+    Raises:
+        asyncpg.UniqueViolationError: Another upload began to lead it at the same time.
+    """
+    return await conn.fetchrow(_PROMOTE) is not None

@@ -1,0 +1,1 @@
+"""Callbacks: signed, delivered to real receivers, tried again, and redelivered."""

@@ -1,0 +1,1 @@
+"""Tests of platforms, their tokens, quotas and turns."""
