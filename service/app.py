@@ -11,6 +11,7 @@ from pathlib import Path
 
 from service import (
     administering,
+    applying,
     auth,
     log,
     looking,
@@ -34,6 +35,7 @@ from service.pictures import headers
 from service.pictures.pool import Decoders
 from service.posting import Poster
 from service.quoting import Offer
+from service.reviewing import Terms
 from service.settings import Settings
 from service.store import Conn, Pool, database, migrations
 from service.store.database import Database
@@ -46,7 +48,6 @@ from service.worker import Pace, Worker
 
 WEB_CONNECTIONS = 10
 WORKER_CONNECTIONS = 8
-WORKER_THREADS = 64
 DELIVER_CONNECTIONS = 4
 
 
@@ -146,12 +147,11 @@ async def up(
 
 async def serve(configured: Settings, listener: socket.socket | None = None) -> None:
     """Answer HTTP until SIGTERM; then say so on /readyz, finish what was begun, and return."""
-    needed = migrations.read(resources.folder("migrations"))
     where = database_of(configured)
     async with _opened(where, "serve", WEB_CONNECTIONS) as pool:
         limits = headers.Limits()
         disk = configured.data_dir if configured.data_dir.exists() else Path.cwd()
-        readiness = Readiness(needed[-1].version, disk)
+        readiness = Readiness(migrations.read(resources.folder("migrations"))[-1].version, disk)
         address = public_url(configured)
         app = application.create(
             pool,
@@ -161,6 +161,7 @@ async def serve(configured: Settings, listener: socket.socket | None = None) -> 
             limits.max_bytes,
             offers_of(configured),
             configured.callback_hosts,
+            terms=Terms(undo=timedelta(seconds=configured.undo_s)),
         )
         place = serving.Place(configured.host, configured.port, listener)
         await serving.serve(app, place, configured.grace_s, stopping.on_signals())
@@ -174,7 +175,7 @@ async def work(configured: Settings) -> None:
     decoders = Decoders(configured.decoders)
     second_look, address = second_look_of(configured, upstreams), public_url(configured)
     # Names are looked up in threads: those that hang must leave some for the rest of the work.
-    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(WORKER_THREADS))
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(64))
     async with (
         _opened(where, "work", WORKER_CONNECTIONS) as pool,
         EditsClient() as client,
@@ -203,7 +204,7 @@ async def work(configured: Settings) -> None:
 
 
 async def deliver(configured: Settings) -> None:
-    """Deliver callbacks until SIGTERM; then let the tries under way end, and return."""
+    """Apply decisions and deliver callbacks until SIGTERM; let what is begun end, and return."""
     where = database_of(configured)
     room = Room()
     # Names are looked up in threads: those that hang must leave some for the others.
@@ -213,7 +214,10 @@ async def deliver(configured: Settings) -> None:
         Poster(configured.callback_hosts, TRY_S) as poster,
     ):
         log.get().info("delivering", private_hosts=configured.callback_hosts, pid=os.getpid())
-        await Deliverer(pool, where, poster, room).run(stopping.on_signals())
+        stop = stopping.on_signals()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(applying.run(pool, public_url(configured), stop))
+            tasks.create_task(Deliverer(pool, where, poster, room).run(stop))
 
 
 def service_url(configured: Settings) -> str:

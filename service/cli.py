@@ -6,6 +6,7 @@ import click
 
 import service
 from service.commands import (
+    auditing,
     calling_back,
     hooking,
     keeping,
@@ -71,6 +72,7 @@ for command in (
     spending.budgets_group,
     probing.upstream_group,
     hooking.hooks_group,
+    auditing.audit_group,
 ):
     commands.add_command(command)
 

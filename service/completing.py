@@ -177,6 +177,15 @@ async def tell(conn: Conn, ended: callbacks.Ended, public_url: str) -> None:
     await outbox.add(conn, ids.uuid7(), ended.upload_id, kind, body)
 
 
+async def tell_decided(conn: Conn, decided: callbacks.Decided, public_url: str) -> None:
+    """Put the message of a decision into the outbox, in the transaction that applies it."""
+    if decided.platform == GOLDEN:
+        return
+    at = await conn.fetchval("SELECT now()")
+    body = callbacks.decided_body(decided, at, public_url)
+    await outbox.add(conn, ids.uuid7(), decided.upload_id, callbacks.EVENTS["decided"], body)
+
+
 def _ended(
     claim: uploads.Claim,
     state: str,

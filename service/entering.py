@@ -118,11 +118,10 @@ async def _wait(conn: Conn, claim: uploads.Claim, full: list[Standing]) -> None:
 
 async def _tell(conn: Conn, kind: str, standings: list[Standing]) -> list[tuple[str, Standing]]:
     """Enter in the audit trail what was not told before, and give it to be logged at commit."""
-    told = []
-    for one in standings:
-        if await budgets.notice(conn, one, kind):
-            await audit.add(conn, ACTOR, f"budget.{kind}", one.scope, **_facts(one))
-            told.append((kind, one))
+    told = [(kind, one) for one in standings if await budgets.notice(conn, one, kind)]
+    # The trail comes last: whoever has entered something there must wait for nothing else.
+    for _, one in told:
+        await audit.add(conn, ACTOR, f"budget.{kind}", one.scope, **_facts(one))
     return told
 
 

@@ -6,7 +6,8 @@ ServiceError
 ├── WorkFailed          a command ran and its work did not succeed; exit 1
 ├── InputRefused        what a caller sent is refused; nothing was changed
 │   ├── QuotaExceeded   the platform asks for more than it may have now
-│   └── Overloaded      this process is taking as much as it can hold
+│   ├── Overloaded      this process is taking as much as it can hold
+│   └── Conflict        somebody else was faster; it carries how things are now
 ├── Unreadable          a picture that no viewer could show
 ├── LocalFault          this machine failed, not the picture: release and try again
 └── LeaseLost           another worker has taken the upload over
@@ -56,6 +57,14 @@ class Overloaded(InputRefused):
     def __init__(self, message: str, *, retry_after_s: int) -> None:
         super().__init__("overloaded", message)
         self.retry_after_s = retry_after_s
+
+
+class Conflict(InputRefused):
+    """Somebody else was faster; ``current`` is how things are now, as JSON."""
+
+    def __init__(self, code: str, message: str, current: dict[str, object] | None) -> None:
+        super().__init__(code, message)
+        self.current = current
 
 
 class Unreadable(ServiceError):

@@ -44,6 +44,15 @@ class Source:
         return [path for path in named if path not in self.pictures]
 
 
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What a source would come to: its prompt as the next version's, and what is live now."""
+
+    ruleset: rulesets.Ruleset
+    prompt: str
+    live: rulesets.Ruleset | None
+
+
 def read(paths: Sequence[Path]) -> list[Source]:
     """
     Read and check ruleset files; a folder stands for the ``*.yaml`` in it.
@@ -99,14 +108,37 @@ async def submit(
     """
     async with conn.transaction():
         live = await store.lock(conn, name)
-        earlier = await _earlier(conn, name, live)
-        ruleset = await asyncio.to_thread(rulesets.parse, source, earlier)
-        if ruleset.name != name:
-            place = yaml_nodes.read(source).places["name",]
-            message = f"name is {ruleset.name!r}; this address keeps versions of {name!r} only."
-            fault = {"line": place.line, "column": place.column, "path": "name", "message": message}
-            raise InputRefused("ruleset_invalid", message, errors=[fault])
+        ruleset = await _parse(conn, name, live, source)
         return await _keep(conn, ruleset, source.decode(), author, note)
+
+
+async def preview(conn: Conn, name: str, source: bytes) -> Preview:
+    """
+    Tell what a source would come to if it were kept as a draft; nothing is kept.
+
+    Raises:
+        InputRefused: As ``submit``.
+    """
+    async with conn.transaction(isolation="repeatable_read", readonly=True):
+        known = next(iter(await store.listed(conn, name)), None)
+        live = known["live_version"] if known else None
+        ruleset = await _parse(conn, name, live, source)
+        number = known["newest_version"] + 1 if known else 1
+        old = None if live is None else (await store.contents(conn, name))[live - 1]
+    version = rulesets.Version(ruleset, number, rulesets.digest(ruleset))
+    return Preview(ruleset, prompt.render(version), old and rulesets.of_content(old))
+
+
+async def _parse(conn: Conn, name: str, live: int | None, source: bytes) -> rulesets.Ruleset:
+    """Read a source of this ruleset, as it follows from the versions there are."""
+    earlier = await _earlier(conn, name, live)
+    ruleset = await asyncio.to_thread(rulesets.parse, source, earlier)
+    if ruleset.name != name:
+        place = yaml_nodes.read(source).places["name",]
+        message = f"name is {ruleset.name!r}; this address keeps versions of {name!r} only."
+        fault = {"line": place.line, "column": place.column, "path": "name", "message": message}
+        raise InputRefused("ruleset_invalid", message, errors=[fault])
+    return ruleset
 
 
 async def take(

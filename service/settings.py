@@ -70,6 +70,9 @@ class Settings(BaseModel):
         2, ge=1, le=64, description="detector processes of the local edits endpoint"
     )
     log: Literal["console", "json"] = Field("console", description="style of the log on stderr")
+    undo_s: float = Field(
+        10.0, ge=0, le=3600, description="time in which a decision can be undone before it is told"
+    )
     callback_hosts: tuple[str, ...] = Field(
         (), description="hosts, comma between, that may be called back on private networks"
     )

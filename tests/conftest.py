@@ -24,6 +24,7 @@ from service.intake import Intake
 from service.pictures import headers
 from service.pictures.pool import Decoders
 from service.quoting import Offer
+from service.reviewing import TERMS, Terms
 from service.store import Pool, database, migrations
 from service.store.database import Database
 from service.web import application
@@ -181,6 +182,12 @@ def fetch_hosts() -> tuple[str, ...]:
 
 
 @pytest.fixture
+def terms() -> Terms:
+    """For how long a decision may be undone, and so on: as it is by default."""
+    return TERMS
+
+
+@pytest.fixture
 async def api(
     pool: Pool,
     where: Database,
@@ -188,6 +195,7 @@ async def api(
     offers: Sequence[Offer],
     room: Room,
     fetch_hosts: tuple[str, ...],
+    terms: Terms,
 ) -> AsyncIterator[Api]:
     """The API on a real socket."""
     limits = headers.Limits()
@@ -201,6 +209,7 @@ async def api(
         limits.max_bytes,
         offers,
         room=room,
+        terms=terms,
     )
     async with pool.acquire() as conn:
         tokens = await administering.first_tokens(conn, tmp_path / "tokens.json")

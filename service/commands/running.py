@@ -4,6 +4,7 @@ import asyncio
 import shlex
 import socket
 from pathlib import Path
+from urllib.parse import urlencode
 
 import click
 
@@ -138,8 +139,15 @@ def _show(what: Running) -> None:
     # The other shell may stand elsewhere, so the folder is always named.
     submit = f"moderation submit FOLDER --data-dir {shlex.quote(str(what.tokens_path.parent))}"
     click.echo(f"moderation is up at {what.url}; Ctrl-C stops it")
+    click.echo(f"  console          {_sign_in_link(what)}")
     click.echo(f"  API description  {what.url}/openapi.json")
     click.echo(f"  tokens           {what.tokens_path}")
     if what.superuser_dsn is not None:
         click.echo(f"  database         psql '{what.superuser_dsn}'")
     click.echo(f"  your pictures    {submit} --save looked-at")
+
+
+def _sign_in_link(what: Running) -> str:
+    """Spell the console's address with the tokens behind the '#', which no browser ever sends."""
+    staff = {role: token for role, token in what.tokens.items() if role != "platform"}
+    return f"{what.url}/console/#{urlencode(staff)}"

@@ -1,6 +1,7 @@
-"""What one successful attempt wrote, and the moderators' query over all that has ended."""
+"""What one successful attempt wrote, and by what records are looked for."""
 
 import re
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 from uuid import UUID
@@ -15,30 +16,51 @@ from pydantic import (
     StringConstraints,
 )
 
-from service.store import Conn, Row
+from service.errors import InputRefused
+from service.store import Conn
 from service.store.platforms import GOLDEN
-from service.store.uploads import VIEW
 
 _ADD = """
     INSERT INTO records (upload_id, attempt, edited_sha256, thumbnail_sha256, description,
                          outcome, severity, rules, edit_attempt, raw_sha256)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 """
-# Every filter is one condition with one parameter; `{}` is its place.
+# What another table says of a case.  The columns that pages are sorted by are compared too, so that
+# the order of its indexes can be that of the page; `{1}` is the place of what is said of those,
+# which the planner does not carry over by itself.
+_SAID = """(c.upload_id, c.received_at, c.rank) IN (
+               SELECT c.upload_id, c.received_at, c.rank FROM {table} AS c
+                WHERE {said} AND {{1}})"""
+# Every filter is one condition with one parameter, whose place is `{0}`.  Tags say of each rule how
+# severe it is at least.  A path that is a condition by itself must hold; any other must find
+# something.
 _WHERE = {
-    "state": "u.state = {}",
-    "outcome": "u.outcome = {}",
-    "verdict": "u.verdict = {}",
-    "platform": "u.platform = {}",
-    "ruleset": "u.ruleset = {}",
-    "version": "u.version = {}",
-    "rule": "r.rules @> ARRAY[{}::text]",
-    "min_severity": "r.severity >= {}",
-    "received_from": "u.received_at >= {}",
-    "received_to": "u.received_at < {}",
-    "external_id": "u.external_id = {}",
-    "sha256": "u.image_sha256 = decode({}, 'hex')",
+    "state": "c.state = {0}",
+    "outcome": "c.outcome = {0}",
+    "verdict": "c.verdict = {0}",
+    "decision": "CASE WHEN {0}::text = 'none' THEN c.decision IS NULL ELSE c.decision = {0} END",
+    "platform": "c.platform = {0}",
+    "ruleset": "c.ruleset = {0}",
+    "version": "c.version = {0}",
+    "rule": _SAID.format(table="case_tags", said="c.tag = 'rule:' || {0}::text"),
+    "min_severity": "c.severity >= {0}",
+    "category": _SAID.format(table="case_tags", said="c.tag = 'category:' || {0}::text"),
+    "model": "c.model = {0}",
+    "text": _SAID.format(table="case_words", said="c.words @@ {0}::text::tsquery"),
+    "where": """
+        (SELECT CASE WHEN jsonb_path_query_array('{{}}', {0}::text::jsonpath, '{{}}', true)
+                          IN ('[true]', '[false]', '[null]')
+                     THEN r.description @@ {0}::text::jsonpath
+                     ELSE r.description @? {0}::text::jsonpath END
+           FROM records AS r WHERE r.upload_id = c.upload_id)""",
+    "received_from": "c.received_at >= {0}",
+    "received_to": "c.received_at < {0}",
+    "external_id": "c.external_id = {0}",
+    "sha256": "c.image_sha256 = decode({0}, 'hex')",
 }
+_TIMES = ("received_from", "received_to")
+_WORDS = "SELECT websearch_to_tsquery(language, $1)::text FROM search_settings"
+_FAULT = "SELECT message, place FROM fault_in_path($1)"
 
 
 def _in_utc(moment: datetime) -> datetime:
@@ -49,14 +71,18 @@ def _in_utc(moment: datetime) -> datetime:
 
 
 def _written(value: object) -> object:
-    """Refuse a number, which would be taken for seconds since 1970."""
-    if isinstance(value, datetime) or (isinstance(value, str) and re.match(r"\d{4}-", value)):
+    """Read a text; a number is refused, which would be taken for seconds since 1970."""
+    if isinstance(value, str) and re.match(r"\d{4}-\d\d-\d\d[Tt ]", value):
+        with suppress(ValueError):
+            return datetime.fromisoformat(value)
+    if isinstance(value, datetime):
         return value
     raise ValueError("Input should be a time such as 2026-11-01T00:00:00Z")
 
 
 Moment = Annotated[AwareDatetime, BeforeValidator(_written), AfterValidator(_in_utc)]
 Word = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]+$")]
+Path = Annotated[str, StringConstraints(min_length=1, max_length=1000, pattern=r"^[^\x00]+$")]
 
 
 class Filter(BaseModel):
@@ -83,11 +109,26 @@ class Filter(BaseModel):
         | None
     ) = None
     verdict: Literal["allow", "allow_edited", "hold", "block"] | None = None
+    decision: Literal["none", "allow", "allow_edited", "block", "escalate"] | None = Field(
+        None, description="what a person decided; none where nobody has"
+    )
     platform: Word | None = None
     ruleset: Word | None = None
     version: Annotated[int, Field(ge=1, lt=2**31)] | None = None
     rule: Word | None = Field(None, description="the id of a rule among the findings")
-    min_severity: Annotated[int, Field(ge=1, le=4)] | None = None
+    min_severity: Annotated[int, Field(ge=1, le=4)] | None = Field(
+        None, description="of the rule, where one is given; else of any finding"
+    )
+    category: Word | None = Field(
+        None, description="a name that another taxonomy has for a rule among the findings"
+    )
+    model: Word | None = Field(None, description="that was asked last")
+    text: Word | None = Field(
+        None, description='words of summary and rationales: all, "a phrase", this or that, -not'
+    )
+    where: Path | None = Field(
+        None, description="an SQL/JSON path over the description, which finds something in it"
+    )
     received_from: Moment | None = Field(None, description="received at or after this time")
     received_to: Moment | None = Field(None, description="received before this time")
     external_id: Word | None = None
@@ -131,23 +172,47 @@ async def add(
     )
 
 
-async def find(conn: Conn, wanted: Filter, *, after: UUID | None, limit: int) -> list[Row]:
+async def conditions(
+    conn: Conn, wanted: Filter, values: list[object], behind: str = "true"
+) -> list[str]:
     """
-    List ended uploads, the newest first, from behind the id ``after``.
+    Spell a filter as SQL conditions on ``cases AS c`` and append their parameters to ``values``.
 
-    Those of golden examples are no pictures of people's; they are listed as their platform's only.
+    Golden examples are no pictures of people's; they are found as their platform's only.
+
+    Args:
+        behind: Where the page begins, as ``cases.behind`` spells it; it is one of the conditions.
+
+    Raises:
+        InputRefused: ``path_invalid``; ``errors`` has the position, from 0.
     """
-    conditions = ["u.state IN ('done', 'failed')"]
-    values: list[str | int | datetime | UUID] = []
-    if wanted.platform is None:
+    given = wanted.model_dump(exclude_none=True)
+    if "rule" in given:
+        given["rule"] += f":{given.pop('min_severity', 1)}"
+    if "text" in given:
+        given["text"] = await conn.fetchval(_WORDS, given["text"])
+    if "where" in given:
+        await _check_path(conn, given["where"])
+    if "platform" not in given:
         values.append(GOLDEN)
-        conditions.append("u.platform <> $1")
-    for name, value in wanted.model_dump(exclude_none=True).items():
+        spelt = [f"c.platform <> ${len(values)}"]
+    else:
+        spelt = []
+    places = {}
+    for name, value in given.items():
         values.append(value)
-        conditions.append(_WHERE[name].format(f"${len(values)}"))
-    if after is not None:
-        values.append(after)
-        conditions.append(f"u.id < ${len(values)}")
-    values.append(limit)
-    query = f"{VIEW} WHERE {' AND '.join(conditions)} ORDER BY u.id DESC LIMIT ${len(values)}"
-    return await conn.fetch(query, *values)
+        places[name] = f"${len(values)}"
+    sorted_by = [behind, *(_WHERE[name].format(places[name]) for name in _TIMES if name in places)]
+    shared = " AND ".join(sorted_by)
+    return [*spelt, behind, *(_WHERE[name].format(at, shared) for name, at in places.items())]
+
+
+async def _check_path(conn: Conn, path: str) -> None:
+    fault = await conn.fetchrow(_FAULT, path)
+    if fault is not None and fault["message"] is not None:
+        message, place = fault["message"], fault["place"]
+        raise InputRefused(
+            "path_invalid",
+            f"where: {message}, behind {path[:place][-40:]!r} (position {place})",
+            errors=[{"field": "where", "message": message, "position": place}],
+        )

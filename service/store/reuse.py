@@ -27,7 +27,8 @@ _ADD = """
     SELECT received_at, true FROM follower
 """
 # What is said of a leader is said in the words of the index of leaders.  It is kept from being
-# deleted until its result is copied whole.
+# deleted until its result is copied whole.  What a person decided of it is not copied: he saw its
+# circumstances, not these.
 _COPY = """
     WITH ready AS (
         SELECT f.id, l.id AS leader
@@ -40,7 +41,8 @@ _COPY = """
            FOR SHARE OF l),
     copied AS (
         UPDATE uploads AS f
-           SET state = l.state, outcome = l.outcome, verdict = l.verdict, reused_from = l.id,
+           SET state = l.state, outcome = l.outcome, reused_from = l.id,
+               verdict = coalesce(l.machine_verdict, l.verdict),
                canonical_sha256 = l.canonical_sha256, waiting_for = NULL, due_at = now(),
                finished_at = now()
           FROM ready JOIN uploads AS l ON l.id = ready.leader

@@ -16,7 +16,7 @@ _ADD = """
 """
 # That it was used is written once a minute, so that using it costs nothing.
 _FIND = """
-    SELECT t.id, t.role, t.platform, t.scopes, t.expires_at,
+    SELECT t.id, t.role, t.platform, t.name, t.scopes, t.expires_at,
            coalesce(t.expires_at <= now(), false) AS expired,
            t.last_used_at IS NULL OR t.last_used_at < now() - interval '1 minute' AS unnoted,
            p.max_requests_per_s
@@ -74,6 +74,7 @@ class Bearer:
     id: UUID
     role: str
     platform: str | None
+    name: str | None
     scopes: Sequence[str] | None
     expires_at: datetime | None
     expired: bool

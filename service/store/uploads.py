@@ -107,7 +107,8 @@ _FINISH = """
 # What a reader of an upload gets, with its record and its attempts in one row.
 VIEW = """
     SELECT u.id, u.platform, u.external_id, u.state, u.waiting_for, u.reused_from, u.outcome,
-           u.verdict, u.ruleset, u.version, u.received_at, u.finished_at, u.metadata,
+           u.verdict, u.decision_id IS NOT NULL AS decided, u.ruleset, u.version, u.received_at,
+           u.finished_at, u.metadata,
            u.canonical_sha256, r.edited_sha256, r.thumbnail_sha256, r.raw_sha256, p.heat_sha256,
            r.description,
            p.facts || jsonb_build_object('confined', p.confined) AS proof,

@@ -2,6 +2,7 @@
 
 from aiohttp import web
 
+from service.leasing import Person
 from service.store import Pool
 from service.store.tokens import Bearer
 
@@ -14,6 +15,12 @@ PUBLIC_URL = web.AppKey("public_url", str)
 def actor(request: web.Request) -> str:
     """Name whoever asks for the audit trail."""
     return f"token:{request[BEARER].id}"
+
+
+def person(request: web.Request) -> Person:
+    """Tell who works."""
+    bearer = request[BEARER]
+    return Person(bearer.id, bearer.name, actor(request))
 
 
 def tag(revision: int | str | None) -> dict[str, str]:

@@ -7,24 +7,34 @@ from aiohttp import web
 import service
 from service.intake import Intake
 from service.quoting import Offer
+from service.reviewing import TERMS, Terms
 from service.store import Pool
 from service.trying import Trying
 from service.web import (
     POOL,
     PUBLIC_URL,
     admission,
+    audits,
+    bulks,
     callbacks,
+    console,
     costs,
+    exporting,
     gating,
     hooks,
     operations,
+    people,
     platforms,
+    previews,
     problems,
+    queues,
     records,
+    reviews,
     rulesets,
     tokens,
     trials,
     uploads,
+    views,
 )
 from service.web.openapi import Api
 from service.web.waiting import WAITING, Waiting
@@ -37,7 +47,15 @@ def api() -> Api:
     gating.add_to(declared)
     hooks.add_to(declared)
     records.add_to(declared)
+    exporting.add_to(declared)
+    views.add_to(declared)
+    queues.add_to(declared)
+    reviews.add_to(declared)
+    bulks.add_to(declared)
+    people.add_to(declared)
+    audits.add_to(declared)
     rulesets.add_to(declared)
+    previews.add_to(declared)
     trials.add_to(declared)
     costs.add_to(declared)
     callbacks.add_to(declared)
@@ -57,6 +75,7 @@ def create(
     callback_hosts: tuple[str, ...] = (),
     *,
     room: admission.Room | None = None,
+    terms: Terms = TERMS,
 ) -> web.Application:
     """
     Put the API together from what the composition root has opened.
@@ -65,6 +84,7 @@ def create(
         offers: What the upstreams take and cost; the default one's if none is configured.
         callback_hosts: Hosts that may be called back on private networks.
         room: For the requests being taken; as much as is usual if absent.
+        terms: For how long decisions may be undone, and so on.
     """
     app = web.Application(
         middlewares=[operations.measure, problems.middleware, admission.middleware]
@@ -76,6 +96,7 @@ def create(
     app[uploads.MAX_IMAGE_BYTES] = max_image_bytes
     app[rulesets.OFFERS] = offers
     app[callbacks.TRUSTED_HOSTS] = callback_hosts
+    app[reviews.TERMS] = terms
     app[trials.TRYING] = Trying(pool, offers)
     app[operations.READINESS] = readiness
     app[operations.METRICS] = operations.new_metrics()
@@ -84,4 +105,5 @@ def create(
     app.cleanup_ctx.append(waiting.run)
     app.on_shutdown.append(waiting.release)
     app.add_routes(api().routes())
+    app.add_routes(console.routes())
     return app

@@ -22,7 +22,7 @@ def _time(given: object) -> object:
 Id = Annotated[UUID, BeforeValidator(_id)]
 Time = Annotated[Moment, BeforeValidator(_time)]
 State = Literal["waiting", "delivered", "failed"]
-Event = Literal["upload.described", "upload.failed"]
+Event = Literal["upload.described", "upload.failed", "upload.decided"]
 Url = Annotated[str, Field(max_length=2000, description="https, or http on port 80")]
 
 

@@ -27,6 +27,7 @@ SCHEMES: Mapping[str, Mapping[str, str]] = {
 SENT: Mapping[str, Mapping[str, Any]] = {
     "Cache-Control": {"description": "who may keep the answer, and how long"},
     "Content-Security-Policy": {"description": "the answer is no page that could do anything"},
+    "Content-Disposition": {"description": "under which name it is kept"},
     "ETag": {"description": "the state that was answered, for If-Match or If-None-Match"},
     "Location": {"description": "where what was made can be read"},
     "Retry-After": {"description": "seconds", "schema": {"type": "integer", "minimum": 1}},

@@ -44,9 +44,13 @@ class GateView(BaseModel):
         return self.state not in _UNFINISHED
 
 
-def decide(state: str, verdict: str) -> Verdict:
-    """Open for what is done and allowed alone; whatever is unfinished, failed or unknown holds."""
-    if state == "done":
+def decide(state: str, verdict: str, *, decided: bool) -> Verdict:
+    """
+    Tell the verdict of what is done; whatever is unfinished, failed or unknown holds.
+
+    ``decided``: a person's decision made the verdict, which then counts for what failed too.
+    """
+    if state == "done" or (state == "failed" and decided):
         for known in VERDICTS:
             if known == verdict:
                 return known
@@ -106,7 +110,7 @@ def respond(gate: GateView) -> web.Response:
 
 
 def _view(request: web.Request, row: Row) -> GateView:
-    gate = decide(row["state"], row["verdict"])
+    gate = decide(row["state"], row["verdict"], decided=row["decided"])
     edited = f"{request.app[PUBLIC_URL]}/v1/uploads/{row['id']}/images/edited"
     return GateView(
         gate=gate,

@@ -133,33 +133,54 @@ class UploadView(BaseModel):
     finished_at: datetime | None
 
 
+class RecordView(UploadView):
+    """
+    An upload that has ended, and what people made of it.
+
+    ``severity`` is the highest of its findings, 0 without any.  ``revision`` grows whenever
+    somebody comments or decides.
+    """
+
+    severity: int
+    decision: Literal["allow", "allow_edited", "block", "escalate"] | None
+    decided_at: datetime | None
+    revision: int
+
+
 class RecordPage(BaseModel):
     """A page of uploads that have ended; ``next`` is the cursor of the page after it."""
 
-    items: list[UploadView]
+    items: list[RecordView]
     next: str | None
 
 
 def of_row(row: Row) -> UploadView:
     """Show a row of ``uploads.VIEW``."""
+    return UploadView.model_validate(_fields(row))
+
+
+def of_record(row: Row) -> RecordView:
+    """Show a row of ``cases.find``."""
+    return RecordView.model_validate(_fields(row))
+
+
+def _fields(row: Row) -> dict[str, Any]:
     values = dict(row)
 
     def link(name: str, column: str) -> str | None:
         return f"/v1/uploads/{values['id']}/images/{name}" if values[column] is not None else None
 
-    return UploadView.model_validate(
-        {
-            **values,
-            "ruleset": RulesetReference(name=values["ruleset"], version=values["version"]),
-            "images": ImageLinks(
-                original=link("original", "canonical_sha256"),
-                edited=link("edited", "edited_sha256"),
-                thumbnail=link("thumbnail", "thumbnail_sha256"),
-                raw=link("raw", "raw_sha256"),
-                heat=link("heat", "heat_sha256"),
-            ),
-        }
-    )
+    return {
+        **values,
+        "ruleset": RulesetReference(name=values["ruleset"], version=values["version"]),
+        "images": ImageLinks(
+            original=link("original", "canonical_sha256"),
+            edited=link("edited", "edited_sha256"),
+            thumbnail=link("thumbnail", "thumbnail_sha256"),
+            raw=link("raw", "raw_sha256"),
+            heat=link("heat", "heat_sha256"),
+        ),
+    }
 
 
 def of_accepted(accepted: Accepted) -> UploadView:

@@ -9,18 +9,21 @@ from aiohttp import web
 from pydantic import BaseModel, Field
 
 from service import log
-from service.errors import InputRefused, Overloaded, QuotaExceeded
+from service.errors import Conflict, InputRefused, Overloaded, QuotaExceeded
 from service.store.database import PASSING, UNREACHABLE
 
 STATUS: Mapping[str, int] = {
     "json_invalid": 400,
+    "path_invalid": 400,
     "multipart_malformed": 400,
     "body_incomplete": 400,
     "request_malformed": 400,
     "token_missing": 401,
     "token_invalid": 401,
     "hook_not_authentic": 401,
+    "not_owner": 403,
     "role_not_allowed": 403,
+    "exposure_budget_spent": 403,
     "reveal_required": 403,
     "scope_not_allowed": 403,
     "second_person_needed": 403,
@@ -29,20 +32,32 @@ STATUS: Mapping[str, int] = {
     "method_not_allowed": 405,
     "body_timeout": 408,
     "examples_failed": 409,
+    "case_changed": 409,
+    "count_changed": 409,
+    "decided_by_other": 409,
+    "leased_by_other": 409,
     "platform_exists": 409,
+    "queue_exists": 409,
+    "queue_kept": 409,
     "quote_changed": 409,
     "quote_impossible": 409,
     "idempotency_in_progress": 409,
     "rollback_impossible": 409,
     "ruleset_moved": 409,
+    "undo_window_over": 409,
+    "view_exists": 409,
     "endpoint_changed": 412,
     "platform_changed": 412,
+    "queue_changed": 412,
+    "view_changed": 412,
     "body_too_large": 413,
     "content_type_not_supported": 415,
     "encoding_not_supported": 415,
     "not_an_image": 415,
     "base64_invalid": 422,
+    "bulk_too_large": 422,
     "cursor_invalid": 422,
+    "decision_unchanged": 422,
     "empty_body": 422,
     "examples_unusable": 422,
     "hook_malformed": 422,
@@ -52,13 +67,18 @@ STATUS: Mapping[str, int] = {
     "image_url_not_allowed": 422,
     "metadata_too_large": 422,
     "model_unknown": 422,
+    "no_edited_image": 422,
+    "no_original": 422,
     "picture_too_large": 422,
     "platform_unknown": 422,
+    "query_too_slow": 422,
+    "reason_required": 422,
     "ruleset_invalid": 422,
     "ruleset_too_long": 422,
     "ruleset_unknown": 422,
     "too_many_endpoints": 422,
     "too_many_frames": 422,
+    "too_many_records": 422,
     "url_not_allowed": 422,
     "validation_failed": 422,
     "quota_exceeded": 429,
@@ -88,6 +108,9 @@ class Problem(BaseModel):
     detail: str
     code: str
     errors: list[dict[str, object]] | None = Field(None, description="each fault, where several")
+    current: dict[str, object] | None = Field(
+        None, description="what people did about the case, where somebody was faster"
+    )
 
 
 def respond(
@@ -95,6 +118,7 @@ def respond(
     detail: str,
     *,
     errors: list[dict[str, object]] | None = None,
+    current: dict[str, object] | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> web.Response:
     """Answer with a problem; the status follows from the code."""
@@ -105,6 +129,7 @@ def respond(
         detail=detail,
         code=code,
         errors=errors,
+        current=current,
     )
     # A path or a header that is quoted in the detail need not be UTF-8.
     text = json.dumps(problem.model_dump(exclude_none=True), ensure_ascii=False)
@@ -128,7 +153,10 @@ async def middleware(request: web.Request, handler: Handler) -> web.StreamRespon
             headers["WWW-Authenticate"] = _CHALLENGES.get(error.code, "Bearer")
         if isinstance(error, (QuotaExceeded, Overloaded)):
             headers["Retry-After"] = str(error.retry_after_s)
-        return respond(error.code, str(error), errors=error.errors, headers=headers)
+        current = error.current if isinstance(error, Conflict) else None
+        return respond(
+            error.code, str(error), errors=error.errors, current=current, headers=headers
+        )
     except web.HTTPException as error:
         return _of_aiohttp(request, error)
     except UNAVAILABLE as error:

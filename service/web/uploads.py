@@ -8,13 +8,13 @@ import asyncpg
 from aiohttp import web
 from pydantic import BaseModel, Field, RootModel
 
-from service import log
+from service import log, revealing
 from service.errors import InputRefused
 from service.intake import Accepted, Intake
 from service.pictures.headers import Limits
 from service.store import idempotency, images, uploads
 from service.store.database import UNREACHABLE
-from service.web import BEARER, POOL, bodies, gating, models
+from service.web import BEARER, POOL, bodies, gating, models, person
 from service.web.admission import SHARE
 from service.web.gating import GateView
 from service.web.openapi import Api
@@ -111,7 +111,7 @@ def add_to(api: Api) -> None:
         answers={200: "image/*", 304: ""},
         headers={"If-None-Match": "entity tags of what is kept: 304 if it is one of them"},
         sends={200: _PICTURE_HEADERS, 304: _PICTURE_HEADERS},
-        refusals=("reveal_required",),
+        refusals=("reveal_required", "exposure_budget_spent"),
     )(read_image)
 
 
@@ -192,17 +192,21 @@ async def read_image(request: web.Request, *, path: ImagePath) -> web.Response:
         if sha256 is None:
             raise InputRefused("not_found", f"nothing is at {request.path}")
         # The upstream's own picture may still show what the final one does not.
-        if path.name in ("original", "raw") and request[BEARER].role == "moderator":
-            raise InputRefused("reveal_required", f"the {path.name} opens only after a reveal")
+        guarded = path.name in ("original", "raw") and request[BEARER].role == "moderator"
+        if guarded:
+            await revealing.check_open(conn, person(request), path.id)
         headers = {
             "ETag": f'"{sha256.hex()}"',
-            "Cache-Control": "private, max-age=31536000, immutable",
+            # Each look at an original is a request, so that it is counted.
+            "Cache-Control": "no-store" if guarded else "private, max-age=31536000, immutable",
             "X-Content-Type-Options": "nosniff",
             "Content-Security-Policy": "default-src 'none'; sandbox",
         }
         known = request.if_none_match or ()
         if any(tag.value in (sha256.hex(), "*") for tag in known):
             return web.Response(status=304, headers=headers)
+        if guarded:
+            await revealing.expose(conn, person(request), path.id, sha256)
         image = await images.get(conn, sha256)
     return web.Response(body=image.data, content_type=image.mime, headers=headers)
 

@@ -41,7 +41,7 @@ async def test_an_endpoint_is_added_read_changed_and_removed(api: Api, owner: Co
     made = await added(api)
     secret, path = made.pop("secret"), f"{ENDPOINTS}/{made['id']}"
     assert len(standard_webhooks.key_of(secret)) == 32
-    assert made["events"] == ["upload.described", "upload.failed"]
+    assert made["events"] == ["upload.decided", "upload.described", "upload.failed"]
     assert (await api.platform.ask("GET", path))[1] == {**made, "secret": None}
     change = {"events": ["upload.failed"], "disabled": True, "rotate_secret": True}
     status, changed, _ = await api.platform.ask("PATCH", path, json=change)

@@ -8,6 +8,7 @@ from typing import Any, get_args
 
 import pytest
 
+from service import applying
 from service.policy.verdicts import Outcome, Verdict
 from service.store import Conn
 from service.web import gating
@@ -15,6 +16,7 @@ from tests import draw
 from tests.conftest import Api
 from tests.hooks import EVERY, posting
 from tests.hooks.posting import AS_BEARER, BEARER, PNG
+from tests.reviews.people import make_due
 from tests.upstream import Upstream, described, finding
 from tests.web import ended, sending
 
@@ -26,13 +28,14 @@ BUCKET = ("my-upload-bucket",)
 
 
 def test_only_what_is_done_and_allowed_opens() -> None:
-    """Over every state and verdict: open needs both, and whatever is not done holds."""
-    for state, verdict in itertools.product(STATES, VERDICTS):
-        gate = gating.decide(state, verdict)
-        if state == "done" and verdict in get_args(Verdict):
+    """Open needs an allowing verdict, of what is done or what failed and a person decided."""
+    for state, verdict, decided in itertools.product(STATES, VERDICTS, (False, True)):
+        gate = gating.decide(state, verdict, decided=decided)
+        counts = state == "done" or (state == "failed" and decided)
+        if counts and verdict in get_args(Verdict):
             assert gate == verdict
         else:
-            assert gate == "hold", (state, verdict)
+            assert gate == "hold", (state, verdict, decided)
 
 
 # The database itself keeps no other outcome that is allowed.
@@ -70,12 +73,22 @@ async def test_the_gate_of_every_upload_that_can_be_stored(api: Api, owner: Conn
 
 
 async def test_a_person_who_changes_the_verdict_changes_the_gate(api: Api, owner: Conn) -> None:
-    """The gate is that of now: a block that comes later closes what was open."""
-    upload = await ended.add(owner, ended.Ended("clean", "allow"))
-    where = f"/v1/uploads/{upload}/gate"
-    assert (await api.platform.ask("GET", where))[1]["gate"] == "allow"
-    await owner.execute("UPDATE uploads SET verdict = 'block' WHERE id = $1", upload)
-    assert (await api.platform.ask("GET", where))[1]["gate"] == "block"
+    """The gate is that of now: a decision closes what was open, and opens even what failed."""
+    for one, before, decision in (
+        (ended.Ended("clean", "allow"), "allow", "block"),
+        (ended.Ended("refused", "hold", "failed"), "hold", "allow"),
+    ):
+        upload = await ended.add(owner, one)
+        where = f"/v1/uploads/{upload}/gate"
+        assert (await api.platform.ask("GET", where))[1]["gate"] == before
+        reviewed = await api.moderator.ask(
+            "POST", f"/v1/reviews/{upload}/decision", json={"decision": decision, "reason": "seen"}
+        )
+        assert reviewed[0] == 201, reviewed
+        assert (await api.platform.ask("GET", where))[1]["gate"] == before
+        await make_due(owner)
+        assert await applying.apply_due(owner, "https://example.org") == 1
+        assert (await api.platform.ask("GET", where))[1]["gate"] == decision
 
 
 @pytest.mark.usefixtures("working")

@@ -300,7 +300,7 @@ async def test_statements_are_refused_for_their_fault_alone(world: World, owner:
     assert world
     for statement in (
         upload(f"state = 'failed', outcome = 'refused', {END}"),
-        upload("outcome = 'clean', verdict = 'allow'", DONE),
+        upload("outcome = 'clean'", DONE),
         upload("waiting_for = 'upstream'"),
         ATTEMPT,
         (

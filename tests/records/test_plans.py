@@ -1,0 +1,127 @@
+"""The planner takes the indexes that pages are kept quick by, on a table that is worth it."""
+
+import asyncio
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import asyncpg
+import pytest
+
+from service.embedded.server import EmbeddedPostgres
+from service.store import case_counts, cases
+from service.store.case_counts import Key
+from service.store.cases import Order, Place
+from service.store.records import Filter
+from tests.conftest import TEMPLATE, fresh_database
+from tests.records import filling, population
+from tests.records.conftest import Filled
+from tests.records.population import Population
+
+COUNT = 20_000
+RARE, FREQUENT = "rule-0-20", "rule-0-0"
+WORDS = f"{population.VOCABULARY[4000]} {population.VOCABULARY[10]}"
+PENDING = {"verdict": "hold", "decision": "none"}
+# Filters, the order of the page, and the index that must be read for it.
+PLANS: list[tuple[dict[str, Any], Order, str]] = [
+    ({}, "newest", "cases_received"),
+    ({}, "severity", "cases_severity"),
+    (PENDING, "severity", "cases_pending"),
+    (PENDING, "oldest", "cases_pending_received"),
+    ({**PENDING, "platform": "platform-5"}, "severity", "cases_pending_platform"),
+    ({**PENDING, "ruleset": "ruleset-3"}, "severity", "cases_pending_ruleset"),
+    ({"platform": "platform-7"}, "newest", "cases_platform"),
+    ({"ruleset": "ruleset-4"}, "oldest", "cases_ruleset"),
+    ({"ruleset": "ruleset-4", "version": 1}, "newest", "cases_version"),
+    ({"outcome": "unreadable"}, "newest", "cases_outcome"),
+    ({"model": "model-a"}, "newest", "cases_model"),
+    ({"verdict": "block"}, "oldest", "cases_verdict"),
+    ({"decision": "escalate"}, "newest", "cases_decision"),
+    ({"external_id": "ext-1"}, "newest", "cases_external_id"),
+    ({"sha256": "ab" * 32}, "newest", "cases_image"),
+    ({"rule": RARE}, "newest", "case_tags_(pkey|rank)"),
+    ({"rule": FREQUENT}, "oldest", "case_tags_pkey"),
+    ({"rule": RARE, "min_severity": 3}, "newest", "case_tags_(pkey|rank)"),
+    ({"rule": FREQUENT, "min_severity": 2}, "severity", "case_tags_rank"),
+    ({"category": "vcr"}, "newest", "case_tags_pkey"),
+    (
+        {"text": f"{population.VOCABULARY[4000]} {population.VOCABULARY[10]}"},
+        "newest",
+        "case_words_words",
+    ),
+    ({"rule": FREQUENT, "where": "$.findings[*] ? (@.severity > 2)"}, "newest", "case_tags_pkey"),
+    ({"ruleset": "ruleset-1", "where": "$.x"}, "newest", "cases_ruleset"),
+]
+
+
+@pytest.fixture(scope="module")
+def many(postgres: EmbeddedPostgres) -> Iterator[Filled]:
+    """A population large enough that reading all of it would be the dearer plan."""
+    made = list(Population(3, findings=4).made(COUNT))
+    with asyncio.Runner() as runner:
+        context = fresh_database(postgres, template=TEMPLATE)
+        where = runner.run(context.__aenter__())
+        name = where.dsn.rpartition("@/")[2].partition("?")[0]
+        runner.run(_fill(postgres.dsn(name, "postgres"), made))
+        yield Filled(where, made)
+        runner.run(context.__aexit__(None, None, None))
+
+
+async def _fill(dsn: str, made: list[population.Made]) -> None:
+    superuser = await asyncpg.connect(dsn)
+    await filling.prepare(superuser)
+    await filling.bulk(superuser, made, lambda _: None)
+    await superuser.execute("VACUUM ANALYZE")
+    await superuser.close()
+
+
+async def _plan(conn: "asyncpg.Connection[asyncpg.Record]", ask: Any) -> str:
+    """Ask, and have the last statement explained as it was sent."""
+    sent: list[Any] = []
+    with conn.query_logger(sent.append):
+        async with cases.bounded(conn):
+            await ask
+    query = next(
+        one for one in reversed(sent) if "FROM cases" in one.query or "_counts" in one.query
+    )
+    async with cases.bounded(conn):
+        rows = await conn.fetch(f"EXPLAIN {query.query}", *query.args)
+    return "\n".join(row[0] for row in rows)
+
+
+@pytest.mark.parametrize("deep", [False, True])
+async def test_pages_are_read_from_their_index(many: Filled, *, deep: bool) -> None:
+    """Each filter and order of the numbers has its index, on the first page and on a deep one."""
+    middle = many.made[COUNT // 2]
+    after = Place(middle.severity, middle.received_at, middle.id) if deep else None
+    wrong = []
+    async with many.connected() as conn:
+        for given, order, index in PLANS:
+            wanted = Filter.model_validate(given)
+            plan = await _plan(conn, cases.find(conn, wanted, order, after=after, limit=51))
+            page = plan.partition("CTE page")[2].partition("->  Nested Loop Left Join")[0]
+            if not re.search(rf"(using|on) {index}\b", page) or "Seq Scan on" in page:
+                wrong.append(f"{given} {order} {index}\n{page}")
+    assert not wrong, "\n".join(wrong)
+
+
+COUNTS: list[tuple[dict[str, Any], Key]] = [
+    ({}, "day"),
+    ({"platform": "platform-0"}, "outcome"),
+    ({"ruleset": "ruleset-0", "verdict": "hold"}, "model"),
+    ({}, "platform"),
+    ({}, "rule"),
+    ({"platform": "platform-1", "ruleset": "ruleset-1", "version": 2}, "rule"),
+]
+
+
+async def test_counts_are_read_from_their_rollup(many: Filled) -> None:
+    """Counts of whole days read no case, and of the rollup the days asked for only."""
+    begin = population.END - timedelta(days=10)
+    async with many.connected() as conn:
+        for given, by in COUNTS:
+            wanted = Filter.model_validate({**given, "received_from": begin})
+            plan = await _plan(conn, case_counts.summary(conn, wanted, by))
+            assert re.search(r"(using|on) (case|rule)_counts_\w+", plan), plan
+            assert "on cases" not in plan, (given, by, plan)

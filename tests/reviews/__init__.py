@@ -1,0 +1,1 @@
+"""Reviewing: queues, leases, decisions, bulk decisions, reveals."""

@@ -1,0 +1,200 @@
+"""Looks at originals: behind a reason, each counted before it happens, bounded by the day."""
+
+import asyncio
+import contextlib
+import dataclasses
+import json
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from service import revealing
+from service.reviewing import Terms
+from service.store import Conn, Pool
+from service.store.database import Database
+from tests.conftest import Api
+from tests.flows import processes
+from tests.reviews.people import HELD, VIOLATING, Moderator, People, cases
+from tests.web import sending
+from tests.web.ended import Ended
+from tests.web.sending import until
+
+LARGE = 40 << 20
+
+
+async def look(who: Moderator, upload: UUID, name: str = "original", **headers: str) -> Any:
+    """Ask for a picture."""
+    return await who.caller.ask("GET", f"/v1/uploads/{upload}/images/{name}", headers=headers)
+
+
+async def served(owner: Conn) -> int:
+    """Count exposure rows."""
+    return int(await owner.fetchval("SELECT count(*) FROM exposures"))
+
+
+async def test_an_original_opens_to_who_says_why(people: People, owner: Conn) -> None:
+    """Not before, not to others; each time it is served there is one row, for a 304 none."""
+    one, two = await people.moderator("one"), await people.moderator("two")
+    (upload,) = await cases(owner, VIOLATING)
+    sending.check_problem(await look(one, upload), 403, "reveal_required")
+    status, opened = await one.post(f"{upload}/reveal", reason="is it a toy?")
+    assert status == 201, opened
+
+    first, second = await look(one, upload), await look(one, upload)
+    known = await look(one, upload, **{"If-None-Match": first[2]["ETag"]})
+
+    assert [first[0], second[0], known[0]] == [200, 200, 304]
+    assert first[1] == VIOLATING.image
+    assert first[2]["Cache-Control"] == "no-store"
+    sending.check_problem(await look(two, upload), 403, "reveal_required")
+    assert await served(owner) == 2
+    review = await one.review(upload)
+    assert (review["reveals"], review["revealed_until"] is not None) == (1, True)
+    (entry,) = await owner.fetch("SELECT actor, detail FROM audit WHERE action = 'reveal.open'")
+    assert (entry["actor"], entry["detail"]["reason"]) == (one.person.actor, "is it a toy?")
+
+
+async def test_a_decision_needs_no_original(people: People, owner: Conn) -> None:
+    """The edited image and the description are open to a moderator and count as no exposure."""
+    one = await people.moderator("one")
+    (upload,) = await cases(owner, VIOLATING)
+    case = (await one.next())["case"]
+    assert case["description"]["findings"]
+    for name in ("edited", "thumbnail"):
+        assert (await look(one, upload, name))[0] == 200
+    await one.decide(upload, "block")
+
+    assert await served(owner) == 0
+    _, summary, _ = await one.caller.ask("GET", "/v1/reviews/summary")
+    assert (summary["decided"], summary["without_reveal_share"]) == (1, 1.0)
+
+
+async def test_an_open_original_closes(people: People, owner: Conn, pool: Pool) -> None:
+    """After its time it is asked for again; opening what is open spends nothing."""
+    one = await people.moderator("one")
+    (upload,) = await cases(owner, VIOLATING)
+    async with pool.acquire() as conn:
+        again = [
+            await revealing.reveal(conn, one.person, upload, "x", timedelta(seconds=1))
+            for _ in range(2)
+        ]
+    assert again[0] == again[1]
+
+    async def closed() -> bool:
+        return bool((await look(one, upload))[0] == 403)
+
+    await until(closed)
+    assert await owner.fetchval("SELECT count(*) FROM reveals") == 1
+
+
+async def test_the_budget_of_a_severity_is_refused_kindly(people: People, owner: Conn) -> None:
+    """What is spent is told before; the refusal says what is left to do; others are not bound."""
+    await owner.execute("UPDATE exposure_budgets SET per_day = 2 WHERE severity = 4")
+    one, two = await people.moderator("one"), await people.moderator("two")
+    first, second, third = await cases(owner, *([VIOLATING] * 3))
+    (milder,) = await cases(owner, HELD)
+    await one.post(f"{first}/reveal", reason="x")
+    await look(one, first)
+    await one.post(f"{second}/reveal", reason="x")
+
+    status, problem = await one.post(f"{third}/reveal", reason="x")
+
+    assert (status, problem["code"]) == (403, "exposure_budget_spent")
+    assert "hand the case over" in problem["detail"]
+    assert (await look(one, second))[0] == 200
+    sending.check_problem(await look(one, second), 403, "exposure_budget_spent")
+    assert (await one.post(f"{milder}/reveal", reason="x"))[0] == 201
+    assert (await two.post(f"{third}/reveal", reason="x"))[0] == 201
+    _, today, _ = await one.caller.ask("GET", "/v1/me/exposure")
+    assert today["items"][4] == {"severity": 4, "spent": 2, "per_day": 2, "left": 0}
+    assert today["items"][3] == {"severity": 3, "spent": 1, "per_day": 50, "left": 49}
+    assert await served(owner) == 2
+
+
+async def test_looks_at_once_spend_no_more_than_there_is(people: People, owner: Conn) -> None:
+    """Of ten requests for the last look that is left one is served."""
+    await owner.execute("UPDATE exposure_budgets SET per_day = 1 WHERE severity = 4")
+    one = await people.moderator("one")
+    (upload,) = await cases(owner, VIOLATING)
+    await one.post(f"{upload}/reveal", reason="x")
+
+    answers = await asyncio.gather(*(look(one, upload) for _ in range(10)))
+
+    assert sorted(status for status, _, _ in answers) == [200] + [403] * 9
+    assert await served(owner) == 1
+
+
+async def test_a_reveal_without_a_reason_is_refused(people: People, owner: Conn) -> None:
+    """And so is one of a picture that nobody could decode."""
+    one = await people.moderator("one")
+    (upload,) = await cases(owner, VIOLATING)
+    for body in ({}, {"reason": ""}, {"reason": " \n"}, {"reason": "a\0b"}):
+        status, problem = await one.post(f"{upload}/reveal", **body)
+        assert (status, problem["code"]) == (422, "validation_failed"), body
+    (broken,) = await cases(owner, Ended("unreadable", state="failed"))
+    await owner.execute("UPDATE uploads SET canonical_sha256 = NULL WHERE id = $1", broken)
+    status, problem = await one.post(f"{broken}/reveal", reason="x")
+    assert (status, problem["code"]) == (422, "no_original")
+
+
+async def test_killed_between_row_and_bytes_there_is_a_row_more_never_one_less(
+    people: People, owner: Conn, where: Database
+) -> None:
+    """
+    The picture is larger than any buffer between, and nobody reads it before the kill.
+
+    So the row is there while the bytes cannot have arrived.
+    """
+    one = await people.moderator("one")
+    (upload,) = await cases(owner, dataclasses.replace(VIOLATING, image=bytes(LARGE)))
+    await one.post(f"{upload}/reveal", reason="x")
+    line = f"GET /v1/uploads/{upload}/images/original".encode()
+    async with (
+        processes.serve(where) as (process, url),
+        sending.connected(url) as (reader, writer),
+    ):
+        writer.write(sending.request_bytes(one.caller, line))
+
+        async def entered() -> bool:
+            return await served(owner) == 1
+
+        await until(entered)
+        process.kill()
+        await process.wait()
+        got = 0
+        with contextlib.suppress(ConnectionError):
+            while part := await reader.read(1 << 20):
+                got += len(part)
+    assert got < LARGE
+    assert await served(owner) == 1
+
+
+async def test_people_and_tokens_that_may_not_look(api: Api, owner: Conn) -> None:
+    """Platforms, policy staff and administrators open nothing; a platform sees its own as ever."""
+    (upload,) = await cases(owner, VIOLATING)
+    (foreign,) = await cases(owner, Ended("clean", "allow", platform="other"))
+    for role in (api.platform, api.policy, api.admin):
+        answer = await role.ask("POST", f"/v1/reviews/{upload}/reveal", json={"reason": "x"})
+        sending.check_problem(answer, 403, "role_not_allowed")
+    path = "/v1/uploads/{}/images/original"
+    assert (await api.platform.ask("GET", path.format(upload)))[0] == 200
+    sending.check_problem(await api.platform.ask("GET", path.format(foreign)), 404, "not_found")
+    assert await served(owner) == 0
+
+
+async def test_me_tells_who_the_token_is(api: Api, people: People) -> None:
+    """Every role learns its own name and nothing of others."""
+    one = await people.moderator("one")
+    _, me, _ = await one.caller.ask("GET", "/v1/me")
+    assert me == {
+        "id": str(one.person.id),
+        "name": "one",
+        "role": "moderator",
+        "platform": None,
+        "scopes": None,
+        "expires_at": None,
+    }
+    _, other, _ = await api.platform.ask("GET", "/v1/me")
+    assert (other["role"], other["platform"]) == ("platform", "default")
+    assert json.dumps(me) not in json.dumps(other)
+    assert Terms().reveal == revealing.OPEN
