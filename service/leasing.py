@@ -6,7 +6,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from service.errors import Conflict, InputRefused
-from service.store import Conn, cases, leases, pending, reviews
+from service.store import Conn, cases, leases, pending, reviews, tokens
 from service.store.leases import Lease
 from service.store.pending import Wanted
 
@@ -50,12 +50,15 @@ async def next_cases(
         await leases.give_back(conn, ask.skip, person.id)
     # Where somebody else took a case between it was seen and it was locked, the next one is asked.
     while len(got) < ask.number:
-        async with conn.transaction(), cases.bounded(conn):
-            found = await pending.of_person(conn, ask.wanted, person.id, ask.skip, ask.number)
-            free = ask.number - len(found)
-            if free > 0:
-                found += await pending.free(conn, ask.wanted, person.id, ask.skip, free)
-            taken = set(await leases.take(conn, found, person.id, ask.queue, length))
+        async with conn.transaction():
+            # So that a second question of the same person finds what the first one leased.
+            await tokens.hold(conn, person.id)
+            async with cases.bounded(conn):
+                found = await pending.of_person(conn, ask.wanted, person.id, ask.skip, ask.number)
+                free = ask.number - len(found)
+                if free > 0:
+                    found += await pending.free(conn, ask.wanted, person.id, ask.skip, free)
+                taken = set(await leases.take(conn, found, person.id, ask.queue, length))
         got = [one for one in found if one in taken]
         if len(taken) == len(found):
             break

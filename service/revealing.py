@@ -6,7 +6,7 @@ from uuid import UUID
 from service import ids
 from service.errors import InputRefused
 from service.leasing import Person
-from service.store import Conn, audit, exposures
+from service.store import Conn, audit, exposures, tokens
 from service.store.exposures import Reveal
 
 OPEN = timedelta(minutes=15)
@@ -22,7 +22,7 @@ async def reveal(
         InputRefused: ``not_found``, ``no_original`` or ``exposure_budget_spent``.
     """
     async with conn.transaction():
-        await exposures.hold(conn, person.id)
+        await tokens.hold(conn, person.id)
         case = await exposures.case(conn, upload)
         if case is None:
             raise InputRefused("not_found", f"no upload {upload} is done or failed")
@@ -56,7 +56,7 @@ async def expose(conn: Conn, person: Person, upload: UUID, sha256: bytes) -> Non
         InputRefused: ``reveal_required`` or ``exposure_budget_spent``.
     """
     async with conn.transaction():
-        await exposures.hold(conn, person.id)
+        await tokens.hold(conn, person.id)
         opened = await check_open(conn, person, upload)
         await _check_budget(conn, person, opened.severity, opened.id)
         await exposures.add(conn, ids.uuid7(), opened, upload, person.id, sha256)

@@ -7,7 +7,6 @@ from uuid import UUID
 from service.store import Conn
 
 # The person's own row is the lock under which his budget is read and spent.
-_HOLD = "SELECT id FROM tokens WHERE id = $1 FOR NO KEY UPDATE"
 _CASE = """
     SELECT c.severity, u.canonical_sha256 IS NOT NULL AS has_original
       FROM cases AS c JOIN uploads AS u ON u.id = c.upload_id WHERE c.upload_id = $1
@@ -65,11 +64,6 @@ class Spent:
     def is_over(self) -> bool:
         """Tell whether there is no room for one more."""
         return self.per_day is not None and self.spent >= self.per_day
-
-
-async def hold(conn: Conn, person: UUID) -> None:
-    """Let one look after the other of this person be counted, until the transaction ends."""
-    await conn.execute(_HOLD, person)
 
 
 async def case(conn: Conn, upload: UUID) -> tuple[int, bool] | None:

@@ -60,6 +60,7 @@ _SUCCEED = """
  RETURNING role
 """
 _ROLE = "SELECT role FROM tokens WHERE id = $1"
+_HOLD = "SELECT id FROM tokens WHERE id = $1 FOR NO KEY UPDATE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,3 +163,8 @@ async def succeed(
 async def revoke(conn: Conn, token: UUID, platform: str | None = None) -> bool:
     """End a token at once; False if there is none (of the platform), or it was revoked before."""
     return await conn.fetchval(_REVOKE, token, platform) is not None
+
+
+async def hold(conn: Conn, token: UUID) -> None:
+    """Let requests of this token take turns from here until the transaction ends."""
+    await conn.execute(_HOLD, token)

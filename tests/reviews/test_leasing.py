@@ -57,6 +57,14 @@ async def test_asking_again_gives_the_same_case_until_it_is_skipped(
     assert ids(await one.next("?prefetch=5", skip=[str(first)])) == [str(third)]
 
 
+async def test_asking_twice_at_once_gives_the_same_case_twice(people: People, owner: Conn) -> None:
+    """Of two questions of one person, the second finds what the first one leased, not nothing."""
+    (upload,) = await cases(owner, VIOLATING)
+    one = await people.moderator("one")
+    for answer in await asyncio.gather(*(one.next() for _ in range(8))):
+        assert ids(answer) == [str(upload)]
+
+
 async def test_a_skipped_case_is_offered_to_others(people: People, owner: Conn) -> None:
     """Who skipped it is not asked again; handing over is for good."""
     (upload,) = await cases(owner, VIOLATING)
