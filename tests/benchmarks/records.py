@@ -8,6 +8,7 @@ functions with their transaction, and of whole requests over HTTP.
 
 import argparse
 import asyncio
+import dataclasses
 import json
 import random
 import statistics
@@ -132,7 +133,7 @@ def main() -> None:
         measured = asyncio.run(_run(server, asked.rows, asked.queries, asked.seed))
     sys.stdout.write(table(measured, asked.rows))
     if asked.json:
-        asked.json.write_text(json.dumps([one.__dict__ for one in measured], indent=1))
+        asked.json.write_text(json.dumps([dataclasses.asdict(one) for one in measured], indent=1))
 
 
 async def _run(server: EmbeddedPostgres, rows: int, queries: int, seed: int) -> list[Measured]:
