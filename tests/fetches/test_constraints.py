@@ -1,20 +1,23 @@
 """What the database itself refuses of fetches and events, whoever writes; and how it came there."""
 
-import asyncpg
 import pytest
 
 from service import resources
 from service.store import Pool, migrations
 from tests import fetches
+from tests.constraints import (
+    CHECK,
+    DENIED,
+    FOREIGN,
+    HISTORY,
+    TORN,
+    UNIQUE,
+    check_allowed,
+    check_refused,
+)
 from tests.flows import claims, driving
 from tests.flows.driving import Owner
 
-CHECK = asyncpg.CheckViolationError
-TORN = asyncpg.IntegrityConstraintViolationError
-UNIQUE = asyncpg.UniqueViolationError
-FOREIGN = asyncpg.ForeignKeyViolationError
-HISTORY = asyncpg.RestrictViolationError
-DENIED = asyncpg.InsufficientPrivilegeError
 WAITING = "(SELECT id FROM uploads WHERE waiting_for = 'fetch')"
 QUEUED = "(SELECT id FROM uploads WHERE state = 'queued' AND waiting_for IS NULL)"
 IMAGE = "(SELECT sha256 FROM images LIMIT 1)"
@@ -133,28 +136,12 @@ async def world(pool: Pool, owner: Owner) -> Owner:
 
 async def test_what_is_fetched_cannot_be_torn(world: Owner) -> None:
     """Each statement is refused by its own kind of constraint, at the latest at commit."""
-    met: dict[str, object] = {}
-    for name, (statement, kind) in REFUSED.items():
-        transaction = world.transaction()
-        await transaction.start()
-        try:
-            await world.execute(statement)
-            await world.execute("SET CONSTRAINTS ALL IMMEDIATE")
-            met[name] = None
-        except asyncpg.PostgresError as error:
-            met[name] = kind if isinstance(error, kind) else error
-        await transaction.rollback()
-    assert met == {name: kind for name, (_, kind) in REFUSED.items()}
+    await check_refused(world, REFUSED)
 
 
 async def test_statements_are_refused_for_their_fault_alone(world: Owner) -> None:
     """Those without a fault pass, so that the table above can really fail."""
-    for statement in ALLOWED:
-        transaction = world.transaction()
-        await transaction.start()
-        await world.execute(statement)
-        await world.execute("SET CONSTRAINTS ALL IMMEDIATE")
-        await transaction.rollback()
+    await check_allowed(world, ALLOWED)
 
 
 @pytest.mark.usefixtures("world")

@@ -5,13 +5,10 @@ import pytest
 
 from service.store import Pool
 from tests.conftest import Api
+from tests.constraints import CHECK, DENIED, FOREIGN, UNIQUE, check_allowed, check_refused
 from tests.flows.driving import Owner
 
-CHECK = asyncpg.CheckViolationError
 NULL = asyncpg.NotNullViolationError
-UNIQUE = asyncpg.UniqueViolationError
-FOREIGN = asyncpg.ForeignKeyViolationError
-DENIED = asyncpg.InsufficientPrivilegeError
 DAY = "INSERT INTO intake_days (platform, day, uploads, bytes) VALUES ('{}', '2026-11-22', 1, {})"
 
 
@@ -58,27 +55,13 @@ DENIALS = (
 @pytest.mark.usefixtures("api")
 async def test_what_a_platform_may_use_cannot_be_nonsense(owner: Owner) -> None:
     """Each statement is refused by its own kind of constraint."""
-    met: dict[str, object] = {}
-    for name, (statement, kind) in REFUSED.items():
-        transaction = owner.transaction()
-        await transaction.start()
-        try:
-            await owner.execute(statement)
-            met[name] = None
-        except asyncpg.PostgresError as error:
-            met[name] = kind if isinstance(error, kind) else error
-        await transaction.rollback()
-    assert met == {name: kind for name, (_, kind) in REFUSED.items()}
+    await check_refused(owner, REFUSED)
 
 
 async def test_statements_are_refused_for_their_fault_alone(api: Api, owner: Owner) -> None:
     """Those without a fault pass, so that the table above can really fail."""
     assert (await api.platform.ask("GET", "/v1/platforms"))[0] == 200
-    for statement in ALLOWED:
-        transaction = owner.transaction()
-        await transaction.start()
-        await owner.execute(statement)
-        await transaction.rollback()
+    await check_allowed(owner, ALLOWED)
 
 
 async def test_the_application_may_not_rewrite_what_was_used(pool: Pool) -> None:

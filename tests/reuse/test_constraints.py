@@ -1,16 +1,13 @@
 """What the database itself refuses of reuse, whoever writes."""
 
-import asyncpg
 import pytest
 
 from service.store import Pool
 from tests import reuse
+from tests.constraints import CHECK, TORN, UNIQUE, check_allowed, check_refused
 from tests.flows import claims, driving
 from tests.flows.driving import Owner
 
-CHECK = asyncpg.CheckViolationError
-UNIQUE = asyncpg.UniqueViolationError
-TORN = asyncpg.IntegrityConstraintViolationError
 FIRST = "(SELECT id FROM uploads WHERE leads AND state = 'done')"
 COPY = "(SELECT id FROM uploads WHERE reused_from IS NOT NULL)"
 FOLLOWER = "(SELECT id FROM uploads WHERE waiting_for = 'reuse')"
@@ -86,28 +83,12 @@ async def world(pool: Pool, owner: Owner) -> Owner:
 
 async def test_what_is_reused_cannot_be_torn(world: Owner) -> None:
     """Each statement is refused by its own kind of constraint, at the latest at commit."""
-    met: dict[str, bool] = {}
-    for name, (statement, kind) in REFUSED.items():
-        transaction = world.transaction()
-        await transaction.start()
-        try:
-            await world.execute(statement)
-            await world.execute("SET CONSTRAINTS ALL IMMEDIATE")
-            met[name] = False
-        except asyncpg.PostgresError as error:
-            met[name] = isinstance(error, kind)
-        await transaction.rollback()
-    assert met == dict.fromkeys(REFUSED, True)
+    await check_refused(world, REFUSED)
 
 
 async def test_statements_are_refused_for_their_fault_alone(world: Owner) -> None:
     """Those without a fault pass, so that the table above can really fail."""
-    for statement in ALLOWED:
-        transaction = world.transaction()
-        await transaction.start()
-        await world.execute(statement)
-        await world.execute("SET CONSTRAINTS ALL IMMEDIATE")
-        await transaction.rollback()
+    await check_allowed(world, ALLOWED)
 
 
 async def test_a_failure_or_deletion_makes_room_for_another(world: Owner) -> None:
