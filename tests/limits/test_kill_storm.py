@@ -6,6 +6,8 @@ from asyncio.subprocess import Process
 from collections import Counter
 from functools import partial
 
+import pytest
+
 from service.store import Pool
 from service.store.database import Database
 from tests.conftest import PRICE
@@ -14,6 +16,7 @@ from tests.flows.driving import Owner
 from tests.limits.endpoint import Endpoint
 from tests.limits.queueing import queue, until_states
 
+pytestmark = pytest.mark.slow
 SEED = 3
 WORKERS = 3
 CONCURRENCY = 8

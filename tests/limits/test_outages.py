@@ -19,6 +19,7 @@ from tests.limits.endpoint import Endpoint
 from tests.limits.queueing import publish, queue, until_states
 from tests.upstream import described, error
 
+pytestmark = pytest.mark.slow
 OUTAGE_S = 8.0
 # About one a second, once the calls that were under way have failed.
 PROBES = 10

@@ -9,7 +9,7 @@ from service.proof.proving import prove
 from tests.proof.corpus import Pair
 from tests.proof.corpus.pairs import pair, pairs
 
-SEEDS = (7001, 7002, 7003)
+SEEDS = (7001, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (7002, 7003)))
 COUNT = 50
 
 

@@ -12,6 +12,7 @@ from service import publishing, resources
 from tests.up import driving
 from tests.up.driving import Up
 
+pytestmark = pytest.mark.slow
 MAX_BYTES = 1_500_000
 FOLDER = resources.folder("rulesets")
 # Reading text takes most of the time, and nothing else runs beside it.

@@ -174,6 +174,7 @@ def test_each_done_upload_has_its_record_and_none_else_has_one(demonstrated: Dem
     }
 
 
+@pytest.mark.slow
 def test_demo_works_again_in_the_same_folder(demonstrated: Demonstrated) -> None:
     """The second time finds database, tokens and pictures as they were left."""
     tokens = (demonstrated.data_dir / "tokens.json").read_bytes()

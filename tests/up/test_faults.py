@@ -97,6 +97,7 @@ def test_killed_part_comes_back_and_no_upload_is_lost(service: Up, part: str) ->
     assert row["count"] == 6
 
 
+@pytest.mark.slow
 def test_nothing_of_up_outlives_its_kill(tmp_path: Path) -> None:
     """After kill -9 all its processes go within seconds, and the folder can be used again."""
     up = Up.start(tmp_path / "data")
