@@ -136,7 +136,15 @@ CREATE INDEX cases_pending_platform ON cases (platform, rank, upload_id)
     WHERE decision IS NULL AND verdict IN ('hold', 'block');
 CREATE INDEX cases_pending_ruleset ON cases (ruleset, rank, upload_id)
     WHERE decision IS NULL AND verdict IN ('hold', 'block');
+CREATE INDEX cases_pending_origin ON cases (platform, ruleset, rank, upload_id)
+    WHERE decision IS NULL AND verdict IN ('hold', 'block');
 CREATE INDEX cases_pending_received ON cases (received_at, upload_id)
+    WHERE decision IS NULL AND verdict IN ('hold', 'block');
+CREATE INDEX cases_pending_platform_received ON cases (platform, received_at, upload_id)
+    WHERE decision IS NULL AND verdict IN ('hold', 'block');
+CREATE INDEX cases_pending_ruleset_received ON cases (ruleset, received_at, upload_id)
+    WHERE decision IS NULL AND verdict IN ('hold', 'block');
+CREATE INDEX cases_pending_origin_received ON cases (platform, ruleset, received_at, upload_id)
     WHERE decision IS NULL AND verdict IN ('hold', 'block');
 -- Counts by the day (UTC) on which uploads were received, as filters speak of it.
 CREATE TABLE case_counts (

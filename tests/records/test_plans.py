@@ -29,8 +29,11 @@ PLANS: list[tuple[dict[str, Any], Order, str]] = [
     ({}, "severity", "cases_severity"),
     (PENDING, "severity", "cases_pending"),
     (PENDING, "oldest", "cases_pending_received"),
-    ({**PENDING, "platform": "platform-5"}, "severity", "cases_pending_platform"),
-    ({**PENDING, "ruleset": "ruleset-3"}, "severity", "cases_pending_ruleset"),
+    # Of so few, any index of what waits for a platform or ruleset is as good as the other.
+    ({**PENDING, "platform": "platform-5"}, "severity", r"cases_pending_(platform|origin)\w*"),
+    ({**PENDING, "platform": "platform-5"}, "oldest", r"cases_pending_(platform|origin)\w*"),
+    ({**PENDING, "ruleset": "ruleset-3"}, "severity", r"cases_pending_ruleset\w*"),
+    ({**PENDING, "ruleset": "ruleset-3"}, "newest", r"cases_pending_ruleset\w*"),
     ({"platform": "platform-7"}, "newest", "cases_platform"),
     ({"ruleset": "ruleset-4"}, "oldest", "cases_ruleset"),
     ({"ruleset": "ruleset-4", "version": 1}, "newest", "cases_version"),
