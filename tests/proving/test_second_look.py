@@ -179,6 +179,7 @@ async def test_real_redactions_are_proven(
         assert found_in(await proving.shown(api.platform, done)) == []
 
 
+@pytest.mark.slow
 async def test_redactions_that_were_not_made_are_all_made_here(
     pool: Pool, where: Database, decoders: Decoders, detectors: Detectors, api: Api
 ) -> None:

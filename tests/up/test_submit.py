@@ -61,6 +61,7 @@ def ended(up: Up, since: datetime, *, ago_s: int = 0) -> int:
     return int(row["count"])
 
 
+@pytest.mark.slow
 def test_all_photos_end_although_the_worker_is_killed_twice(service: Up, tmp_path: Path) -> None:
     """Twenty photos come back judged, each with exactly one record and one callback."""
     sent = photos.write(tmp_path, PHOTOS)
