@@ -68,8 +68,6 @@ class LogQuery(Page):
 
 def add_to(api: Api) -> None:
     """Declare the operations."""
-    one = f"{ENDPOINTS}/{{id}}"
-
     api.operation(
         "GET",
         ENDPOINTS,
@@ -92,6 +90,12 @@ def add_to(api: Api) -> None:
             "not_found",
         ),
     )(add_endpoint)
+    _add_one(api)
+    _add_log(api)
+
+
+def _add_one(api: Api) -> None:
+    one = f"{ENDPOINTS}/{{id}}"
     api.operation("GET", one, roles=ROLES, answers={200: EndpointView}, sends={200: ("ETag",)})(
         read_endpoint
     )
@@ -114,6 +118,9 @@ def add_to(api: Api) -> None:
         headers=IF_MATCH,
         refusals=("endpoint_changed",),
     )(remove_endpoint)
+
+
+def _add_log(api: Api) -> None:
     api.operation(
         "GET",
         "/v1/callbacks",

@@ -38,7 +38,6 @@ class CasesQuery(BaseModel):
 
 def add_to(api: Api) -> None:
     """Declare the operations."""
-    tagged = {"If-Match": "the entity tag of the settings that may be changed"}
     api.operation(
         "GET",
         "/v1/queues",
@@ -55,6 +54,11 @@ def add_to(api: Api) -> None:
         request=bodies.json_of(queue_models.NewQueue),
         refusals=(*WRITE_REFUSALS, "queue_exists"),
     )(add_queue)
+    _add_one(api)
+
+
+def _add_one(api: Api) -> None:
+    tagged = {"If-Match": "the entity tag of the settings that may be changed"}
     api.operation(
         "GET",
         "/v1/queues/{name}",

@@ -84,6 +84,7 @@ def add_to(api: Api) -> None:
         sends={200: ("ETag",)},
     )(read_review)
     _add_acts(api)
+    _add_decisions(api)
 
 
 def _add_acts(api: Api) -> None:
@@ -105,6 +106,9 @@ def _add_acts(api: Api) -> None:
             refusals=WRITE_REFUSALS,
             needs_body=False,
         )(handler)
+
+
+def _add_decisions(api: Api) -> None:
     api.operation(
         "POST",
         "/v1/reviews/{id}/comments",

@@ -19,6 +19,7 @@ from service.web.bodies import BODY_REFUSALS
 from service.web.openapi import Api
 
 KEEPERS: tuple[Role, ...] = ("moderator", "admin")
+WRITE_REFUSALS = ("json_invalid", *BODY_REFUSALS, "view_exists")
 
 
 class ViewPath(BaseModel):
@@ -75,9 +76,6 @@ class ViewPage(BaseModel):
 
 def add_to(api: Api) -> None:
     """Declare the operations."""
-    request = bodies.json_of(ViewBody)
-    refusals = ("json_invalid", *BODY_REFUSALS, "view_exists")
-    tagged = {"If-Match": "the entity tag of the view that may be changed"}
     api.operation(
         "GET",
         "/v1/views",
@@ -91,9 +89,14 @@ def add_to(api: Api) -> None:
         roles=KEEPERS,
         answers={201: ViewView},
         sends={201: ("Location", "ETag")},
-        request=request,
-        refusals=refusals,
+        request=bodies.json_of(ViewBody),
+        refusals=WRITE_REFUSALS,
     )(add_view)
+    _add_one(api)
+
+
+def _add_one(api: Api) -> None:
+    tagged = {"If-Match": "the entity tag of the view that may be changed"}
     api.operation(
         "GET",
         "/v1/views/{id}",
@@ -107,9 +110,9 @@ def add_to(api: Api) -> None:
         roles=KEEPERS,
         answers={200: ViewView},
         sends={200: ("ETag",)},
-        request=request,
+        request=bodies.json_of(ViewBody),
         headers=tagged,
-        refusals=(*refusals, "not_owner", "view_changed"),
+        refusals=(*WRITE_REFUSALS, "not_owner", "view_changed"),
     )(change_view)
     api.operation(
         "DELETE",
