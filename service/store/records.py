@@ -59,6 +59,14 @@ _WHERE = {
     "sha256": "c.image_sha256 = decode({0}, 'hex')",
 }
 _TIMES = ("received_from", "received_to")
+# What other tables say, the fewest cases first.
+_ELSEWHERE = ("rule", "category", "text")
+# What words stand with tells pages too, so that of many matches only those shown are looked up.
+_OF_WORDS = {
+    "text": "c.words @@ {0}::text::tsquery",
+    **{name: _WHERE[name] for name in _TIMES},
+}
+_GOLDEN = "c.upload_id NOT IN (SELECT g.upload_id FROM cases AS g WHERE g.platform = {0})"
 _WORDS = "SELECT websearch_to_tsquery(language, $1)::text FROM search_settings"
 _FAULT = "SELECT message, place FROM fault_in_path($1)"
 
@@ -204,7 +212,33 @@ async def conditions(
         places[name] = f"${len(values)}"
     sorted_by = [behind, *(_WHERE[name].format(places[name]) for name in _TIMES if name in places)]
     shared = " AND ".join(sorted_by)
-    return [*spelt, behind, *(_WHERE[name].format(at, shared) for name, at in places.items())]
+    spelt.append(behind)
+    first = next((name for name in _ELSEWHERE if name in places), None)
+    if first and "where" in places:
+        # Few descriptions that are read hold what a path asks for; only those cases are looked up.
+        path = _WHERE["where"].format(places.pop("where"))
+        spelt.append(_WHERE[first].format(places.pop(first), f"{shared} AND {path}"))
+    return [*spelt, *(_WHERE[name].format(at, shared) for name, at in places.items())]
+
+
+async def sifted(
+    conn: Conn, wanted: Filter, values: list[object], behind: str
+) -> tuple[str, list[str]]:
+    """
+    Spell a filter as the table ``c`` that tells a page's cases best, and conditions on it.
+
+    Arguments and errors are those of ``conditions``.
+    """
+    given = wanted.model_dump(exclude_none=True)
+    if "text" not in given or not given.keys() <= _OF_WORDS.keys():
+        return "cases", await conditions(conn, wanted, values, behind)
+    given["text"] = await conn.fetchval(_WORDS, given["text"])
+    values.append(GOLDEN)
+    spelt = [_GOLDEN.format(f"${len(values)}"), behind]
+    for name, value in given.items():
+        values.append(value)
+        spelt.append(_OF_WORDS[name].format(f"${len(values)}"))
+    return "case_words", spelt
 
 
 async def _check_path(conn: Conn, path: str) -> None:

@@ -17,7 +17,6 @@ import tempfile
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 
 import asyncpg
@@ -25,23 +24,12 @@ import asyncpg
 from service import preparing, up
 from service.embedded.server import EmbeddedPostgres
 from service.store import Conn, case_counts, cases, database
-from service.store.cases import Order, Place
-from service.store.records import Filter
-from tests.records import filling, population
-from tests.records.population import PLATFORMS, RULES, RULESETS, VOCABULARY, Population
-
-PAGE, DAYS = 50, 30
-Drawn = tuple[Filter, Order]
-
-
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """One kind of query and its limit, p95 in milliseconds."""
-
-    name: str
-    limit_ms: float
-    draw: Callable[[random.Random], Drawn]
-    deep: bool = False
+from service.store.cases import Place
+from tests.benchmarks import records_http
+from tests.benchmarks.records_http import Answered
+from tests.benchmarks.records_kinds import DAYS, KINDS, PAGE, Kind, counts
+from tests.records import filling
+from tests.records.population import Population
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,67 +45,6 @@ class Measured:
     rows: float
 
 
-def ruleset_of(draw: random.Random) -> int:
-    """Draw a ruleset."""
-    return draw.randrange(RULESETS)
-
-
-def queue(draw: random.Random) -> Drawn:
-    """What waits for a person: everywhere, of a platform, a ruleset or both."""
-    some: dict[str, object] = {"verdict": draw.choice(("hold", "block")), "decision": "none"}
-    kind = draw.randrange(4)
-    if kind & 1:
-        some["platform"] = draw.choice(PLATFORMS)
-    if kind & 2:
-        some["ruleset"] = f"ruleset-{ruleset_of(draw)}"
-    return Filter.model_validate(some), draw.choice(("severity", "severity", "oldest", "newest"))
-
-
-def rule(draw: random.Random) -> Drawn:
-    """One rule, frequent or rare, at each severity."""
-    named = population.rule_name(ruleset_of(draw), draw.randrange(RULES))
-    order: Order = draw.choice(("newest", "oldest", "severity"))
-    return Filter(rule=named, min_severity=draw.randint(1, 4)), order
-
-
-def pending_rule(draw: random.Random) -> Drawn:
-    """One rule among what waits for a person."""
-    wanted, order = rule(draw)
-    return wanted.model_copy(update={"verdict": "hold", "decision": "none"}), order
-
-
-def text(draw: random.Random) -> Drawn:
-    """One to three words, frequent or rare."""
-    words = [
-        VOCABULARY[int(len(VOCABULARY) ** draw.random()) - 1] for _ in range(draw.randint(1, 3))
-    ]
-    return Filter(text=" ".join(words)), draw.choice(("newest", "oldest", "severity"))
-
-
-def path(draw: random.Random) -> Drawn:
-    """Conditions on one finding, within a rule or a ruleset."""
-    ruleset = ruleset_of(draw)
-    named = population.rule_name(ruleset, draw.randrange(RULES // 2))
-    asked = f"@.severity >= {draw.randint(1, 3)} && @.confidence > {draw.choice((0.3, 0.6, 0.9))}"
-    if draw.random() < 0.5:
-        spelt = f'$.findings[*] ? (@.rule == "{named}" && {asked})'
-        return Filter(rule=named, where=spelt), "newest"
-    return Filter(ruleset=f"ruleset-{ruleset}", where=f"$.findings[*] ? ({asked})"), "newest"
-
-
-KINDS = (
-    Kind("first page of a queue", 10, queue),
-    Kind("deep page of a queue", 10, queue, deep=True),
-    Kind("first page of a rule and severity", 10, rule),
-    Kind("deep page of a rule and severity", 10, rule, deep=True),
-    Kind("first page of a rule in a queue", 10, pending_rule),
-    Kind("first page of words", 10, text),
-    Kind("deep page of words", 10, text, deep=True),
-    Kind("first page of a path in a rule or ruleset", 50, path),
-    Kind("deep page of a path in a rule or ruleset", 50, path, deep=True),
-)
-
-
 def main() -> None:
     """Fill, measure, and print."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -130,14 +57,21 @@ def main() -> None:
         tempfile.TemporaryDirectory() as folder,
         EmbeddedPostgres(Path(folder), settings={"fsync": "off"}) as server,
     ):
-        measured = asyncio.run(_run(server, asked.rows, asked.queries, asked.seed))
-    sys.stdout.write(table(measured, asked.rows))
+        measured, answered = asyncio.run(_run(server, asked.rows, asked.queries, asked.seed))
+    sys.stdout.write(f"{table(measured, asked.rows)}\n{records_http.table(answered)}")
     if asked.json:
-        asked.json.write_text(json.dumps([dataclasses.asdict(one) for one in measured], indent=1))
+        found = {
+            "store": [dataclasses.asdict(one) for one in measured],
+            "http": [dataclasses.asdict(one) for one in answered],
+        }
+        asked.json.write_text(json.dumps(found, indent=1))
 
 
-async def _run(server: EmbeddedPostgres, rows: int, queries: int, seed: int) -> list[Measured]:
-    await preparing.prepare(await up.bootstrap(server))
+async def _run(
+    server: EmbeddedPostgres, rows: int, queries: int, seed: int
+) -> tuple[list[Measured], list[Answered]]:
+    where = await up.bootstrap(server)
+    await preparing.prepare(where)
     owner = await asyncpg.connect(server.dsn(up.DATABASE, "postgres"))
     await filling.prepare(owner)
     began = time.monotonic()
@@ -145,12 +79,14 @@ async def _run(server: EmbeddedPostgres, rows: int, queries: int, seed: int) -> 
     await owner.execute("VACUUM ANALYZE")
     sys.stderr.write(f"\rfilled {rows} in {time.monotonic() - began:.0f} s\n")
     await owner.close()
-    conn = await asyncpg.connect(server.dsn(up.DATABASE, database.APPLICATION_ROLE))
+    conn = await asyncpg.connect(where.dsn)
     await database.speak_json(conn)
     try:
-        return await measure(conn, queries, seed)
+        measured = await measure(conn, queries, seed)
     finally:
         await conn.close()
+    assert server.pid is not None
+    return measured, await records_http.measure(where, server.pid, queries, seed)
 
 
 def _told(done: int) -> None:
@@ -174,19 +110,10 @@ async def measure(conn: Conn, queries: int, seed: int) -> list[Measured]:
 
     async def count() -> int:
         async with cases.bounded(conn):
-            return len((await case_counts.summary(conn, *_counts(draw))).counts)
+            return len((await case_counts.summary(conn, *counts(draw))).counts)
 
     measured.append(await _timed(f"counts of {DAYS} days", 20, queries, count))
     return measured
-
-
-def _counts(draw: random.Random) -> tuple[Filter, case_counts.Key]:
-    begin = population.END - timedelta(days=draw.randint(DAYS, population.DAYS))
-    some: dict[str, object] = {"received_from": begin, "received_to": begin + timedelta(days=DAYS)}
-    for name, values in (("platform", PLATFORMS), ("ruleset", ("ruleset-0", "ruleset-1"))):
-        if draw.random() < 0.3:
-            some[name] = draw.choice(values)
-    return Filter.model_validate(some), draw.choice(("day", "rule", "outcome", "model", "platform"))
 
 
 async def _places(conn: Conn) -> list[Place]:

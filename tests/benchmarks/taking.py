@@ -51,12 +51,12 @@ class Bench:
 
     async def block(self, send: Uploader | Inserter, rate: float, count: int) -> Block:
         """Let so many arrive."""
-        before = _cpu_s(self.service_pid), _family_cpu_s(self.postgres_pid)
+        before = cpu_s(self.service_pid), family_cpu_s(self.postgres_pid)
         numbers = list(itertools.islice(self.numbers, count))
         ended, took_s = await arrivals.arrive(send, numbers, rate, self.ticked)
-        service_s = _cpu_s(self.service_pid) - before[0]
+        service_s = cpu_s(self.service_pid) - before[0]
         return Block(
-            send.album, ended, took_s, service_s, _family_cpu_s(self.postgres_pid) - before[1]
+            send.album, ended, took_s, service_s, family_cpu_s(self.postgres_pid) - before[1]
         )
 
 
@@ -108,15 +108,15 @@ async def _connected(
     return conn
 
 
-def _cpu_s(pid: int, *, reaped: bool = False) -> float:
+def cpu_s(pid: int, *, reaped: bool = False) -> float:
     """Read the CPU time of a process, and of the children it has seen end; see proc(5)."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return sum(int(ticks) for ticks in fields[11 : 15 if reaped else 13]) / _TICKS_S
 
 
-def _family_cpu_s(pid: int) -> float:
+def family_cpu_s(pid: int) -> float:
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return _cpu_s(pid, reaped=True) + sum(_cpu_s(int(child)) for child in children)
+    return cpu_s(pid, reaped=True) + sum(cpu_s(int(child)) for child in children)
 
 
 def highest_mb(pid: int) -> float:

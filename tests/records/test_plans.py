@@ -21,7 +21,8 @@ from tests.records.population import Population
 
 COUNT = 20_000
 RARE, FREQUENT = "rule-0-20", "rule-0-0"
-WORDS = f"{population.VOCABULARY[4000]} {population.VOCABULARY[10]}"
+# Words in nearly all, in about every hundredth and in hardly any.
+ALL_SAY, SOME_SAY, FEW_SAY = (population.VOCABULARY[rank] for rank in (0, 300, 4000))
 PENDING = {"verdict": "hold", "decision": "none"}
 # Filters, the order of the page, and the index that must be read for it.
 PLANS: list[tuple[dict[str, Any], Order, str]] = [
@@ -43,17 +44,19 @@ PLANS: list[tuple[dict[str, Any], Order, str]] = [
     ({"decision": "escalate"}, "newest", "cases_decision"),
     ({"external_id": "ext-1"}, "newest", "cases_external_id"),
     ({"sha256": "ab" * 32}, "newest", "cases_image"),
-    ({"rule": RARE}, "newest", "case_tags_(pkey|rank)"),
-    ({"rule": FREQUENT}, "oldest", "case_tags_pkey"),
-    ({"rule": RARE, "min_severity": 3}, "newest", "case_tags_(pkey|rank)"),
+    ({"rule": RARE}, "newest", "case_tags_(received|rank)"),
+    ({"rule": FREQUENT}, "oldest", "case_tags_received"),
+    ({"rule": RARE, "min_severity": 3}, "newest", "case_tags_(received|rank)"),
     ({"rule": FREQUENT, "min_severity": 2}, "severity", "case_tags_rank"),
-    ({"category": "vcr"}, "newest", "case_tags_pkey"),
+    ({"category": "vcr"}, "newest", "case_tags_received"),
+    ({"text": f"{FEW_SAY} {population.VOCABULARY[10]}"}, "newest", "case_words_words"),
+    ({"text": FEW_SAY, "ruleset": "ruleset-1"}, "newest", "case_words_words"),
+    ({"text": SOME_SAY, "rule": RARE}, "newest", "case_(words_words|tags_received|tags_rank)"),
     (
-        {"text": f"{population.VOCABULARY[4000]} {population.VOCABULARY[10]}"},
+        {"rule": FREQUENT, "where": "$.findings[*] ? (@.severity > 2)"},
         "newest",
-        "case_words_words",
+        "case_tags_received",
     ),
-    ({"rule": FREQUENT, "where": "$.findings[*] ? (@.severity > 2)"}, "newest", "case_tags_pkey"),
     ({"ruleset": "ruleset-1", "where": "$.x"}, "newest", "cases_ruleset"),
 ]
 
@@ -93,20 +96,65 @@ async def _plan(conn: "asyncpg.Connection[asyncpg.Record]", ask: Any) -> str:
     return "\n".join(row[0] for row in rows)
 
 
+async def _page(
+    conn: "asyncpg.Connection[asyncpg.Record]",
+    many: Filled,
+    given: dict[str, Any],
+    order: Order,
+    *,
+    deep: bool,
+) -> str:
+    """Explain what a page's cases are found by."""
+    middle = many.made[COUNT // 2]
+    after = Place(middle.severity, middle.received_at, middle.id) if deep else None
+    wanted = Filter.model_validate(given)
+    plan = await _plan(conn, cases.find(conn, wanted, order, after=after, limit=51))
+    return plan.partition("CTE page")[2].partition("->  Nested Loop Left Join")[0]
+
+
 @pytest.mark.parametrize("deep", [False, True])
 async def test_pages_are_read_from_their_index(many: Filled, *, deep: bool) -> None:
     """Each filter and order of the numbers has its index, on the first page and on a deep one."""
-    middle = many.made[COUNT // 2]
-    after = Place(middle.severity, middle.received_at, middle.id) if deep else None
     wrong = []
     async with many.connected() as conn:
         for given, order, index in PLANS:
-            wanted = Filter.model_validate(given)
-            plan = await _plan(conn, cases.find(conn, wanted, order, after=after, limit=51))
-            page = plan.partition("CTE page")[2].partition("->  Nested Loop Left Join")[0]
+            page = await _page(conn, many, given, order, deep=deep)
             if not re.search(rf"(using|on) {index}\b", page) or "Seq Scan on" in page:
                 wrong.append(f"{given} {order} {index}\n{page}")
     assert not wrong, "\n".join(wrong)
+
+
+# Words, the order of the page, and the index that finds them.
+OF_WORDS: list[tuple[str, Order, str]] = [
+    (ALL_SAY, "newest", "case_words_received"),
+    (ALL_SAY, "severity", "case_words_rank"),
+    (SOME_SAY, "oldest", "case_words_words"),
+    (SOME_SAY, "severity", "case_words_words"),
+    (FEW_SAY, "newest", "case_words_words"),
+    (FEW_SAY, "severity", "case_words_words"),
+]
+
+
+@pytest.mark.parametrize("deep", [False, True])
+async def test_words_are_found_before_cases(many: Filled, *, deep: bool) -> None:
+    """Frequent words are found along the order and others by the words; no case is looked up."""
+    async with many.connected() as conn:
+        for text, order, index in OF_WORDS:
+            page = await _page(conn, many, {"text": text}, order, deep=deep)
+            assert re.search(rf"(using|on) {index}\b", page), (text, order, page)
+            assert not re.search(r"\bon cases c", page), (text, order, page)
+
+
+async def test_a_path_is_looked_for_before_cases(many: Filled) -> None:
+    """Within a rule or words, descriptions are read first, and cases only where one fits."""
+    path = {"where": "$.findings[*] ? (@.severity > 2)"}
+    async with many.connected() as conn:
+        for given in ({"rule": RARE}, {"rule": FREQUENT}, {"text": FEW_SAY}):
+            page = await _page(conn, many, {**given, **path}, "newest", deep=False)
+            of_cases = re.search(r"\bon cases c.*\n(?: +(?:Index Cond|Filter).*\n)*", page)
+            assert of_cases, page
+            assert "SubPlan" not in of_cases[0], page
+            assert "SubPlan" in page, page
 
 
 COUNTS: list[tuple[dict[str, Any], Key]] = [
