@@ -10,8 +10,8 @@ ROLES: tuple[Role, ...] = get_args(Role)
 SHORTEST = 32
 # What comes after /v1/ in the address of an operation that needs a token.
 SUBJECTS = (
-    *("audit", "callbacks", "costs", "hooks", "me", "platforms", "queues", "records", "reviews"),
-    *("rulesets", "tokens", "uploads", "views"),
+    *("audit", "callbacks", "costs", "exposure-budgets", "hooks", "me", "platforms", "queues"),
+    *("records", "reviews", "rulesets", "tokens", "uploads", "views"),
 )
 SCOPES = tuple(f"{subject}:{act}" for subject in SUBJECTS for act in ("read", "write"))
 

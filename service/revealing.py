@@ -1,5 +1,6 @@
 """Looks at originals: opened with a reason, counted before each byte, bounded by the day."""
 
+from collections.abc import Mapping
 from datetime import timedelta
 from uuid import UUID
 
@@ -68,6 +69,20 @@ async def check_open(conn: Conn, person: Person, upload: UUID) -> Reveal:
     if opened is None:
         raise InputRefused("reveal_required", "the original opens only after a reveal")
     return opened
+
+
+async def set_budgets(
+    conn: Conn, budgets: Mapping[int, int | None], actor: str
+) -> dict[int, int | None]:
+    """Set the daily budgets of these severities, None for no limit; give those of all."""
+    # In one order, so that two who set the same ones never wait for each other in a circle.
+    given = sorted(budgets.items())
+    async with conn.transaction():
+        for severity, per_day in given:
+            await exposures.bound(conn, severity, per_day)
+        entries = [(actor, str(severity), {"per_day": per_day}) for severity, per_day in given]
+        await audit.add_each(conn, "exposure_budget.set", entries)
+        return await exposures.budgets(conn)
 
 
 async def _check_budget(conn: Conn, person: Person, severity: int, but: UUID | None) -> None:

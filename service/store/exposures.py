@@ -41,6 +41,16 @@ _TODAY = """
       FROM generate_series(0, 4) AS s (severity) LEFT JOIN exposure_budgets AS b USING (severity)
      ORDER BY severity
 """
+_BUDGETS = """
+    SELECT severity::integer, b.per_day
+      FROM generate_series(0, 4) AS s (severity) LEFT JOIN exposure_budgets AS b USING (severity)
+     ORDER BY severity
+"""
+_BOUND = """
+    INSERT INTO exposure_budgets (severity, per_day) VALUES ($1, $2)
+        ON CONFLICT (severity) DO UPDATE SET per_day = excluded.per_day
+"""
+_UNBOUND = "DELETE FROM exposure_budgets WHERE severity = $1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,3 +112,16 @@ async def add(
 async def today(conn: Conn, person: UUID, but: UUID | None = None) -> list[Spent]:
     """Tell by severity what a person has spent today (UTC), but for the unserved reveal ``but``."""
     return [Spent(**row) for row in await conn.fetch(_TODAY, person, but)]
+
+
+async def budgets(conn: Conn) -> dict[int, int | None]:
+    """Tell by severity how often a person may look within a day (UTC); None: no limit."""
+    return {row["severity"]: row["per_day"] for row in await conn.fetch(_BUDGETS)}
+
+
+async def bound(conn: Conn, severity: int, per_day: int | None) -> None:
+    """Set how often a person may look at originals of a severity; None takes the limit away."""
+    if per_day is None:
+        await conn.execute(_UNBOUND, severity)
+    else:
+        await conn.execute(_BOUND, severity, per_day)

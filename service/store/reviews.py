@@ -41,9 +41,10 @@ _CURRENT = f"""
 """  # noqa: S608  # constants of this module
 _COMMENT = "INSERT INTO comments (id, upload_id, person, text) VALUES ($1, $2, $3, $4)"
 # Bulk decisions are looked at by nobody one by one, so they are counted apart.
-_SUMMARY = """
+_MADE = """
     WITH made AS (
-        SELECT d.actor, d.undone_at IS NOT NULL AS undone, d.bulk IS NOT NULL AS bulk,
+        SELECT d.actor, d.decision, (d.decided_at AT TIME ZONE 'UTC')::date AS day,
+               d.undone_at IS NOT NULL AS undone, d.bulk IS NOT NULL AS bulk,
                EXISTS (SELECT FROM reveals AS r
                         WHERE r.upload_id = d.upload_id AND r.person = d.actor
                           AND r.at <= d.decided_at) AS revealed,
@@ -51,6 +52,8 @@ _SUMMARY = """
           FROM decisions AS d
          WHERE d.decided_at >= coalesce($1::timestamptz, now() - interval '30 days')
            AND d.decided_at < coalesce($2::timestamptz, 'infinity'))
+"""
+_SUMMARY = f"""{_MADE}
     SELECT m.actor, (SELECT name FROM tokens AS t WHERE t.id = m.actor) AS name,
            count(*) FILTER (WHERE NOT undone AND NOT bulk) AS decided,
            count(*) FILTER (WHERE NOT undone AND NOT bulk AND NOT revealed) AS without_reveal,
@@ -61,7 +64,20 @@ _SUMMARY = """
       FROM made AS m
      GROUP BY GROUPING SETS ((m.actor), ())
      ORDER BY m.actor NULLS FIRST
-"""
+"""  # noqa: S608  # constants of this module
+_DAYS = f"""{_MADE}
+    SELECT day,
+           count(*) FILTER (WHERE NOT bulk AND decision = 'allow') AS allow,
+           count(*) FILTER (WHERE NOT bulk AND decision = 'allow_edited') AS allow_edited,
+           count(*) FILTER (WHERE NOT bulk AND decision = 'block') AS block,
+           count(*) FILTER (WHERE NOT bulk AND decision = 'escalate') AS escalate,
+           count(*) FILTER (WHERE NOT bulk AND NOT revealed) AS without_reveal,
+           count(*) FILTER (WHERE bulk) AS in_bulk
+      FROM made
+     WHERE NOT undone
+     GROUP BY day
+     ORDER BY day
+"""  # noqa: S608  # constants of this module
 # A finding is upheld by every decision but to allow the image as it is; where nothing was found
 # (rule null), by that alone.  What a person left open, or opened again, says nothing.
 _AGREEMENT = """
@@ -100,6 +116,11 @@ async def comment(conn: Conn, comment: UUID, upload: UUID, person: UUID, text: s
 async def summary(conn: Conn, begin: datetime | None, end: datetime | None) -> list[Row]:
     """Count decisions by person, of the last 30 days if no time is given; the first row is all."""
     return await conn.fetch(_SUMMARY, begin, end)
+
+
+async def days(conn: Conn, begin: datetime | None, end: datetime | None) -> list[Row]:
+    """Count by day (UTC) what was decided and not undone; of the last 30 days if not told."""
+    return await conn.fetch(_DAYS, begin, end)
 
 
 async def agreement(conn: Conn, ruleset: str | None, version: int | None) -> list[Row]:

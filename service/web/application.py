@@ -20,6 +20,7 @@ from service.web import (
     console,
     costs,
     exporting,
+    exposure_budgets,
     gating,
     hooks,
     operations,
@@ -29,6 +30,7 @@ from service.web import (
     problems,
     queues,
     records,
+    review_days,
     reviews,
     rulesets,
     tokens,
@@ -50,6 +52,8 @@ def api() -> Api:
     exporting.add_to(declared)
     views.add_to(declared)
     queues.add_to(declared)
+    # Before the reviews of uploads, whose addresses would take its own.
+    review_days.add_to(declared)
     reviews.add_to(declared)
     bulks.add_to(declared)
     people.add_to(declared)
@@ -58,6 +62,7 @@ def api() -> Api:
     previews.add_to(declared)
     trials.add_to(declared)
     costs.add_to(declared)
+    exposure_budgets.add_to(declared)
     callbacks.add_to(declared)
     platforms.add_to(declared)
     tokens.add_to(declared)

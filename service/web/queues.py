@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from service import queueing
 from service.auth import Role
 from service.store import Conn, cases, leases, pending, queues, reviews
+from service.store.pending import Wanted
 from service.store.queues import Queue
 from service.web import POOL, actor, bodies, expected, paging, queue_models, tag
 from service.web import review_models as models
@@ -105,6 +106,7 @@ async def add_queue(request: web.Request) -> web.Response:
     """Add a queue."""
     body = await bodies.read_json(request, queue_models.NewQueue)
     async with request.app[POOL].acquire() as conn:
+        await _try(conn, body)
         made = await queueing.create(conn, body.name, _settings(body), actor(request))
         return await _answer(conn, made, 201, {"Location": f"/v1/queues/{made.name}"})
 
@@ -119,6 +121,7 @@ async def change_queue(request: web.Request, *, path: QueuePath) -> web.Response
     """Change those settings that the body names."""
     body = await bodies.read_json(request, queue_models.QueueSettings)
     async with request.app[POOL].acquire() as conn:
+        await _try(conn, body)
         changed = await queueing.change(
             conn, path.name, _settings(body), actor(request), expected(request)
         )
@@ -156,10 +159,7 @@ async def leased(conn: Conn, uploads: list[UUID]) -> list[models.LeasedCase]:
 
 async def view(conn: Conn, queue: Queue) -> queue_models.QueueView:
     """Show a queue, with how many cases wait."""
-    wanted = queueing.wanted(queue)
-    async with cases.bounded(conn):
-        number = await pending.count(conn, wanted)
-        oldest_s = await pending.oldest_s(conn, wanted)
+    number, oldest_s = await _standing(conn, queueing.wanted(queue))
     shown = {name: getattr(queue, name, None) for name in queue_models.QueueView.model_fields}
     return queue_models.QueueView.model_validate(
         {
@@ -170,6 +170,17 @@ async def view(conn: Conn, queue: Queue) -> queue_models.QueueView:
             "oldest_s": oldest_s,
         }
     )
+
+
+async def _try(conn: Conn, body: queue_models.QueueSettings) -> None:
+    """Ask a filter before it is kept: one that cannot be asked would refuse the list of queues."""
+    if "filter" in body.model_fields_set:
+        await _standing(conn, Wanted(body.filter, body.order, body.max_severity))
+
+
+async def _standing(conn: Conn, wanted: Wanted) -> tuple[int, float | None]:
+    async with cases.bounded(conn):
+        return await pending.count(conn, wanted), await pending.oldest_s(conn, wanted)
 
 
 def _settings(body: queue_models.QueueSettings) -> dict[str, Any]:

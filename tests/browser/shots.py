@@ -29,6 +29,8 @@ PAGES: Final = {
     "queue": "queue/held",
     "grid": "queue/held?view=grid",
     "case": "case/ID?queue=held",
+    "new-queue": "queues/new?rule=contact-details",
+    "settings": "queue/held/settings",
     "records": "records",
     "rulesets": "rulesets",
     "versions": "rulesets/privacy",

@@ -14,7 +14,7 @@ from tests.conftest import Api
 PAGES = ("", "queue/held", "queue/held?view=grid", "CASE", "records", "records?view=grid")
 POLICY = ("rulesets", "rulesets/privacy", "rulesets/privacy/1", "rulesets/privacy/1?tab=prompt")
 MORE = ("rulesets/privacy/1?tab=examples", "rulesets/privacy/1?tab=releases", "dashboard")
-ALL = (*PAGES, *POLICY, *MORE)
+ALL = (*PAGES, "queue/held/settings", *POLICY, *MORE)
 # WCAG 2.2 at AA, and what axe-core knows of good practice beside it.
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 PHONE = {"width": 360, "height": 740}

@@ -5,9 +5,10 @@ import secrets
 from collections.abc import Sequence
 from typing import Any
 from unicodedata import category
+from urllib.parse import urlencode
 
 import pytest
-from playwright.async_api import Page
+from playwright.async_api import Page, expect
 
 from service.store import Conn, Pool
 from tests.browser import cases
@@ -24,6 +25,8 @@ SHAPE = """() => [...document.querySelectorAll("*")].map((element) => {
 })"""
 OWNED = "() => [document.querySelector('#owned'), window.owned, document.title === 'owned']"
 HARMLESS = "harmless"
+# Each filter that takes any text; the fold of the seldom wanted ones is open in all.
+WORDS = ("text", "rule", "ruleset", "platform", "category", "model", "external_id", "where")
 
 
 async def add(conn: Conn, text: str) -> str:
@@ -97,6 +100,44 @@ async def test_no_text_of_a_ruleset_is_more_than_text(api: Api, seat: Seat) -> N
         await seat.go(page)
         assert await seat.page.evaluate(OWNED) == [None, None, False]
     seat.check()
+
+
+async def test_no_filter_of_a_queue_is_more_than_text(api: Api, seat: Seat) -> None:
+    """The settings of a queue have the elements that they have with harmless filters."""
+    await seat.sign_in(api, "moderator", "policy", "admin")
+    shapes: list[list[str]] = []
+    for start in range(-len(WORDS), len(TEXTS), len(WORDS)):
+        texts = TEXTS[start : start + len(WORDS)] if start >= 0 else [HARMLESS] * len(WORDS)
+        words = {name: text[:200] for name, text in zip(WORDS, texts, strict=True)}
+        words["where"] = f"$.summary == {json.dumps(words['where'], ensure_ascii=False)}"
+        queue = {"name": f"hostile-{len(shapes)}", "filter": words}
+        # From an address first, of which the service has seen nothing.
+        await seat.go(f"queues/new?{urlencode(words)}")
+        assert await seat.page.evaluate(OWNED) == [None, None, False]
+        shapes.append(await shape(seat.page))
+        status, body, _ = await api.policy.ask("POST", "/v1/queues", json=queue)
+        assert status == 201, body
+        await seat.go(f"queue/{queue['name']}/settings")
+        await expect(seat.page.get_by_label("Rule", exact=True)).to_have_value(words["rule"])
+        assert await seat.page.evaluate(OWNED) == [None, None, False]
+        shapes.append(await shape(seat.page))
+    assert len(shapes) == 12
+    assert [one for one in shapes if one not in shapes[:2]] == []
+    seat.check()
+
+
+async def test_no_text_is_the_name_of_a_platform(api: Api, owner: Conn) -> None:
+    """Names are of a-z, 0-9 and hyphens: each text is refused, and nothing is added."""
+    platforms, tokens = (f"SELECT count(*) FROM {one}" for one in ("platforms", "tokens"))
+    before = [await owner.fetchval(platforms), await owner.fetchval(tokens)]
+    for text in TEXTS:
+        for path, order in (
+            ("/v1/platforms", {"name": text}),
+            ("/v1/tokens", {"role": "platform", "platform": text}),
+        ):
+            status, body, _ = await api.admin.ask("POST", path, json=order)
+            assert (text, status, body["code"]) == (text, 422, "validation_failed")
+    assert [await owner.fetchval(platforms), await owner.fetchval(tokens)] == before
 
 
 async def looked_at(seat: Seat, version: int, tab: str) -> list[str]:

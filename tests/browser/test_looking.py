@@ -2,7 +2,6 @@
 
 from uuid import UUID
 
-import asyncpg
 from playwright.async_api import expect
 
 from service.store import Pool
@@ -92,10 +91,11 @@ async def test_the_original_opens_for_a_reason_and_is_noted(
 
 
 async def test_a_spent_budget_is_refused_kindly_and_the_case_handed_over(
-    api: Api, pool: Pool, seat: Seat, owner: "asyncpg.Connection[asyncpg.Record]"
+    api: Api, pool: Pool, seat: Seat
 ) -> None:
     """Nothing is served, the person may hand over, and is not offered the case again."""
-    await owner.execute("UPDATE exposure_budgets SET per_day = 0 WHERE severity = 4")
+    budget = {"items": [{"severity": 4, "per_day": 0}]}
+    assert (await api.admin.ask("PATCH", "/v1/exposure-budgets", json=budget))[0] == 200
     upload = await opened(api, pool, seat)
     await reveal(seat)
     await expect(seat.page.get_by_role("heading", name="Enough for today")).to_be_visible()

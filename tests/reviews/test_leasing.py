@@ -16,7 +16,6 @@ from service.store.records import Filter
 from tests.conftest import Api
 from tests.flows import processes
 from tests.reviews.people import HELD, VIOLATING, Moderator, People, cases
-from tests.web import sending
 from tests.web.ended import Ended
 from tests.web.sending import until
 
@@ -192,52 +191,6 @@ async def test_pages_of_a_queue_together_are_the_queue(api: Api, owner: Conn) ->
             assert [day for _, day in keys] == sorted(
                 (day for _, day in keys), reverse=order == "newest"
             )
-
-
-async def test_queues_are_made_changed_and_removed(api: Api, owner: Conn) -> None:
-    """Policy staff keep them, each act is audited, a stale change is refused, `held` stays."""
-    assert (await api.moderator.ask("POST", "/v1/queues", json={"name": "x"}))[0] == 403
-    status, made, headers = await api.admin.ask("POST", "/v1/queues", json={"name": "x"})
-    assert (status, made["title"], made["order"]) == (201, "x", "severity")
-    tag = {"If-Match": headers["ETag"]}
-    again = await api.admin.ask("POST", "/v1/queues", json={"name": "x"})
-    sending.check_problem(again, 409, "queue_exists")
-
-    changed = await api.policy.ask("PATCH", "/v1/queues/x", json={"sla_s": 60}, headers=tag)
-    assert (changed[0], changed[1]["sla_s"], changed[1]["title"]) == (200, 60, "x")
-    stale = await api.policy.ask("PATCH", "/v1/queues/x", json={"sla_s": 9}, headers=tag)
-    sending.check_problem(stale, 412, "queue_changed")
-    kept = await api.policy.ask("DELETE", "/v1/queues/held")
-    sending.check_problem(kept, 409, "queue_kept")
-    assert (await api.policy.ask("DELETE", "/v1/queues/x"))[0] == 204
-    sending.check_problem(await api.policy.ask("GET", "/v1/queues/x"), 404, "not_found")
-    acts = await owner.fetch("SELECT action FROM audit WHERE subject = 'x' ORDER BY id")
-    assert [row["action"] for row in acts] == ["queue.create", "queue.change", "queue.remove"]
-
-
-BAD_QUEUES = [
-    {},
-    {"name": "Upper"},
-    {"name": "x", "colour": "red"},
-    {"name": "x", "filter": {"colour": "red"}},
-    {"name": "x", "filter": {"verdict": "maybe"}},
-    {"name": "x", "order": "random"},
-    {"name": "x", "reason_required": ["maybe"]},
-    {"name": "x", "blur": "sometimes"},
-    {"name": "x", "blur": {"severity": 5}},
-    {"name": "x", "sla_s": 0},
-    {"name": "x", "max_severity": 5},
-    {"name": "x", "title": ""},
-    {"name": "x", "title": None},
-    {"name": "x", "title": "a\0b"},
-]
-
-
-async def test_a_bad_queue_is_refused(api: Api) -> None:
-    """Nothing that cannot be meant is kept."""
-    for settings in BAD_QUEUES:
-        answer = await api.admin.ask("POST", "/v1/queues", json=settings)
-        sending.check_problem(answer, 422, "validation_failed", str(settings))
 
 
 async def test_counting_stops_at_a_thousand(api: Api, owner: Conn) -> None:

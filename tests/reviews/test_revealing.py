@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import dataclasses
 import json
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -20,6 +21,7 @@ from tests.web.ended import Ended
 from tests.web.sending import until
 
 LARGE = 40 << 20
+BUDGETS = "/v1/exposure-budgets"
 
 
 async def look(who: Moderator, upload: UUID, name: str = "original", **headers: str) -> Any:
@@ -30,6 +32,14 @@ async def look(who: Moderator, upload: UUID, name: str = "original", **headers: 
 async def served(owner: Conn) -> int:
     """Count exposure rows."""
     return int(await owner.fetchval("SELECT count(*) FROM exposures"))
+
+
+async def bound(api: Api, budgets: Mapping[int, int | None]) -> dict[int, int | None]:
+    """Set daily budgets by severity; give all that there are."""
+    items = [{"severity": severity, "per_day": number} for severity, number in budgets.items()]
+    status, body, _ = await api.admin.ask("PATCH", BUDGETS, json={"items": items})
+    assert status == 200, body
+    return {one["severity"]: one["per_day"] for one in body["items"]}
 
 
 async def test_an_original_opens_to_who_says_why(people: People, owner: Conn) -> None:
@@ -87,9 +97,11 @@ async def test_an_open_original_closes(people: People, owner: Conn, pool: Pool) 
     assert await owner.fetchval("SELECT count(*) FROM reveals") == 1
 
 
-async def test_the_budget_of_a_severity_is_refused_kindly(people: People, owner: Conn) -> None:
+async def test_the_budget_of_a_severity_is_refused_kindly(
+    api: Api, people: People, owner: Conn
+) -> None:
     """What is spent is told before; the refusal says what is left to do; others are not bound."""
-    await owner.execute("UPDATE exposure_budgets SET per_day = 2 WHERE severity = 4")
+    await bound(api, {4: 2})
     one, two = await people.moderator("one"), await people.moderator("two")
     first, second, third = await cases(owner, *([VIOLATING] * 3))
     (milder,) = await cases(owner, HELD)
@@ -111,9 +123,11 @@ async def test_the_budget_of_a_severity_is_refused_kindly(people: People, owner:
     assert await served(owner) == 2
 
 
-async def test_looks_at_once_spend_no_more_than_there_is(people: People, owner: Conn) -> None:
+async def test_looks_at_once_spend_no_more_than_there_is(
+    api: Api, people: People, owner: Conn
+) -> None:
     """Of ten requests for the last look that is left one is served."""
-    await owner.execute("UPDATE exposure_budgets SET per_day = 1 WHERE severity = 4")
+    await bound(api, {4: 1})
     one = await people.moderator("one")
     (upload,) = await cases(owner, VIOLATING)
     await one.post(f"{upload}/reveal", reason="x")
@@ -122,6 +136,70 @@ async def test_looks_at_once_spend_no_more_than_there_is(people: People, owner: 
 
     assert sorted(status for status, _, _ in answers) == [200] + [403] * 9
     assert await served(owner) == 1
+
+
+async def test_budgets_are_set_by_administrators(api: Api, people: People, owner: Conn) -> None:
+    """What is not named stays, null takes a limit away, each change holds at once."""
+    one = await people.moderator("one")
+    (upload,) = await cases(owner, VIOLATING)
+    assert await bound(api, {4: 0}) == {0: None, 1: None, 2: None, 3: 50, 4: 0}
+    status, problem = await one.post(f"{upload}/reveal", reason="x")
+    assert (status, problem["code"]) == (403, "exposure_budget_spent")
+    assert await bound(api, {4: None, 0: 7}) == {0: 7, 1: None, 2: None, 3: 50, 4: None}
+    assert (await one.post(f"{upload}/reveal", reason="x"))[0] == 201
+
+    _, told, _ = await api.admin.ask("GET", BUDGETS)
+    _, today, _ = await one.caller.ask("GET", "/v1/me/exposure")
+    kept = [(item["severity"], item["per_day"]) for item in told["items"]]
+    assert kept == [(item["severity"], item["per_day"]) for item in today["items"]]
+    rows = await owner.fetch(
+        "SELECT subject, detail FROM audit WHERE action = 'exposure_budget.set'"
+        " AND actor LIKE 'token:%' ORDER BY id"
+    )
+    entries = [(row["subject"], row["detail"]["per_day"]) for row in rows]
+    assert entries == [("4", 0), ("0", 7), ("4", None)]
+    for role in (api.platform, api.moderator, api.policy):
+        answer = await role.ask("PATCH", BUDGETS, json={"items": []})
+        sending.check_problem(answer, 403, "role_not_allowed")
+
+
+BAD_BUDGETS: list[tuple[Any, str]] = [
+    ({}, "items: Field required"),
+    ({"items": []}, "at least 1 item"),
+    ({"items": [{"severity": 5, "per_day": 1}]}, "less than or equal to 4"),
+    ({"items": [{"severity": -1, "per_day": 1}]}, "greater than or equal to 0"),
+    ({"items": [{"severity": 4, "per_day": -1}]}, "greater than or equal to 0"),
+    ({"items": [{"severity": 4, "per_day": 2**31}]}, "less than 2147483648"),
+    ({"items": [{"severity": 4, "per_day": "9"}]}, "valid integer"),
+    ({"items": [{"severity": 4, "per_day": 1.5}]}, "valid integer"),
+    ({"items": [{"severity": "high", "per_day": 1}]}, "valid integer"),
+    ({"items": [{"severity": 4}]}, "per_day: Field required"),
+    ({"items": [{"severity": 4, "per_day": 1, "who": "x"}]}, "who: Extra inputs"),
+    ({"items": [{"severity": 4, "per_day": 1}, {"severity": 4, "per_day": 2}]}, "named once"),
+]
+
+
+async def test_a_bad_budget_is_refused_and_changes_nothing(api: Api, owner: Conn) -> None:
+    """The refusal names the field and what is allowed."""
+    before = await api.admin.ask("GET", BUDGETS)
+    for body, said in BAD_BUDGETS:
+        answer = await api.admin.ask("PATCH", BUDGETS, json=body)
+        sending.check_problem(answer, 422, "validation_failed", str(body))
+        assert said in answer[1]["detail"], answer[1]
+    assert (await api.admin.ask("GET", BUDGETS))[1] == before[1]
+    assert await owner.fetchval("SELECT count(*) FROM audit WHERE action LIKE 'exposure%'") == 0
+
+
+async def test_administrators_at_once_do_not_wait_in_a_circle(api: Api) -> None:
+    """However they order what they set, all are answered, and one of them stands whole."""
+    orders = [
+        dict.fromkeys(sorted(range(5), reverse=bool(number % 2)), number) for number in range(1, 11)
+    ]
+
+    await asyncio.gather(*(bound(api, one) for one in orders))
+
+    _, told, _ = await api.admin.ask("GET", BUDGETS)
+    assert len({one["per_day"] for one in told["items"]}) == 1
 
 
 async def test_a_reveal_without_a_reason_is_refused(people: People, owner: Conn) -> None:

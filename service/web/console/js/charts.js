@@ -21,7 +21,46 @@ export function bars(title, pairs, spell) {
     };
     return s("rect", bar, s("title", {}, `${label}: ${spell(value)}`));
   });
-  const picture = s(
+  const content = pairs.length ? [upright(drawn), ends(pairs, spell(most))] : null;
+  return figure(title, content, table(title, pairs, spell));
+}
+
+/**
+ * Show [label, numbers] pairs as upright bars of several kinds, one upon the other.  `kinds` and
+ * `beside` are [name, text] pairs of the numbers; the first of `beside`, which is a part of the
+ * whole bar, is drawn across it, and the others stand in the table only.
+ */
+export function stacks(title, kinds, beside, pairs, spell) {
+  const whole = (numbers) => kinds.reduce((sum, [name]) => sum + numbers[name], 0);
+  const most = Math.max(1, ...pairs.map(([, numbers]) => whole(numbers)));
+  const step = WIDTH / Math.max(1, pairs.length);
+  const [part, partText] = beside[0];
+  const drawn = pairs.map(([label, numbers], index) => {
+    const x = (index + GAP / 2) * step;
+    const width = step * (1 - GAP);
+    let y = HEIGHT;
+    const parts = kinds.map(([name, text]) => {
+      const height = (HEIGHT * numbers[name]) / most;
+      y -= height;
+      const told = s("title", {}, `${label}, ${text}: ${spell(numbers[name])}`);
+      return s("rect", { x, y, width, height, class: `kind ${name}` }, told);
+    });
+    const at = HEIGHT - (HEIGHT * numbers[part]) / most;
+    const across = { x1: x, x2: x + width, y1: at, y2: at, class: "across" };
+    return [parts, whole(numbers) > 0 && s("line", across)];
+  });
+  const key = [...kinds.map(([name, text]) => [`kind ${name}`, text]), ["across", partText]];
+  const legend = h(
+    "ul",
+    { class: "plain row small", "aria-label": "Key, from below" },
+    key.map(([kind, text]) => h("li", { class: "key" }, h("span", { class: kind }), text)),
+  );
+  const content = pairs.length ? [upright(drawn), ends(pairs, spell(most)), legend] : null;
+  return figure(title, content, wideTable(title, [...kinds, ...beside], pairs, spell));
+}
+
+function upright(drawn) {
+  return s(
     "svg",
     {
       viewBox: `0 0 ${WIDTH} ${HEIGHT}`,
@@ -32,16 +71,17 @@ export function bars(title, pairs, spell) {
     s("line", { x1: 0, x2: WIDTH, y1: HEIGHT - 0.5, y2: HEIGHT - 0.5 }),
     drawn,
   );
-  const ends =
-    pairs.length > 1 &&
-    h(
-      "div",
-      { class: "row apart quiet small" },
-      h("span", {}, pairs[0][0]),
-      h("span", {}, `most: ${spell(most)}`),
-      h("span", {}, pairs.at(-1)[0]),
-    );
-  return figure(title, pairs.length ? [picture, ends] : null, table(title, pairs, spell));
+}
+
+function ends(pairs, most) {
+  if (pairs.length < 2) return null;
+  return h(
+    "div",
+    { class: "row apart quiet small" },
+    h("span", {}, pairs[0][0]),
+    h("span", {}, `most: ${most}`),
+    h("span", {}, pairs.at(-1)[0]),
+  );
 }
 
 /** Show [label, number] pairs as lying bars with their words; they are their own table. */
@@ -103,6 +143,24 @@ function table(title, pairs, spell) {
       h("td", { class: "numeric" }, spell(value)),
     ),
   );
+  return framed(title, h("tbody", {}, rows));
+}
+
+function wideTable(title, columns, pairs, spell) {
+  const heads = columns.map(([, text]) => h("th", { scope: "col", class: "numeric" }, text));
+  const rows = pairs.map(([label, numbers]) =>
+    h(
+      "tr",
+      {},
+      h("th", { scope: "row" }, said(label)),
+      columns.map(([name]) => h("td", { class: "numeric" }, spell(numbers[name]))),
+    ),
+  );
+  const head = h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "Day"), heads));
+  return framed(title, head, h("tbody", {}, rows));
+}
+
+function framed(title, ...parts) {
   return h(
     "div",
     {
@@ -111,6 +169,6 @@ function table(title, pairs, spell) {
       role: "region",
       "aria-label": `${title}, as a table`,
     },
-    h("table", {}, h("tbody", {}, rows)),
+    h("table", {}, parts),
   );
 }

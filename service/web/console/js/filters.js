@@ -44,26 +44,13 @@ const FIRST = 5;
 
 /** Show the filters with their values; `search` is called with those that are set. */
 export function controls(values, search) {
-  const fields = FILTERS.map((one) => field(one.label, control(one, values[one.name])));
-  fields.forEach((element, index) =>
-    element.classList.toggle("wide", Boolean(FILTERS[index].wide)),
-  );
   const order = field("Order", choice(ORDERS, values.order ?? "", { name: "order" }));
-  const rest = FILTERS.slice(FIRST).some(({ name }) => values[name]);
-  const done = async (given) => search(read(given));
+  const done = async (given) => search(filled(given));
   return h(
     "section",
     { class: "panel", "aria-label": "Filters" },
     form(
-      [
-        h("div", { class: "columns" }, fields.slice(0, FIRST), order),
-        h(
-          "details",
-          { open: rest },
-          h("summary", {}, "More filters"),
-          h("div", { class: "columns" }, fields.slice(FIRST)),
-        ),
-      ],
+      fields(values, order),
       done,
       [
         h("button", { class: "main" }, "Search"),
@@ -71,6 +58,33 @@ export function controls(values, search) {
       ],
     ),
   );
+}
+
+/** Make the fields of the filters, and one more beside those that are not folded. */
+export function fields(values, beside) {
+  const all = FILTERS.map((one) => field(one.label, control(one, values[one.name])));
+  all.forEach((element, index) => element.classList.toggle("wide", Boolean(FILTERS[index].wide)));
+  return [
+    h("div", { class: "columns" }, all.slice(0, FIRST), beside),
+    h(
+      "details",
+      { open: FILTERS.slice(FIRST).some(({ name }) => values[name]) },
+      h("summary", {}, "More filters"),
+      h("div", { class: "columns" }, all.slice(FIRST)),
+    ),
+  ];
+}
+
+/** Give the filters of an API's body as an address and the fields have them. */
+export function spelt(filter) {
+  const set = Object.entries(filter).filter(([, value]) => value !== null);
+  return Object.fromEntries(set.map(([name, value]) => [name, String(value)]));
+}
+
+/** Keep what of some values is a filter that is set. */
+export function chosen(values) {
+  const names = FILTERS.map(({ name }) => name).filter((name) => values[name]);
+  return Object.fromEntries(names.map((name) => [name, values[name]]));
 }
 
 /** Give filters as the API wants them in a body: an address has texts only. */
@@ -99,7 +113,7 @@ function control({ name, type, options, pairs }, value) {
 }
 
 /** Give the filters that are set, times in UTC as the API wants them. */
-function read(given) {
+export function filled(given) {
   const set = Object.entries(given).filter(([, value]) => value.trim());
   return Object.fromEntries(
     set.map(([name, value]) => [

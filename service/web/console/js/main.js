@@ -4,6 +4,7 @@ import { openGuide } from "./guide.js";
 import { bind, listen } from "./keys.js";
 import { mount } from "./notices.js";
 import { openPalette } from "./palette.js";
+import "./pages/arranging.js";
 import "./pages/case.js";
 import "./pages/dashboard.js";
 import "./pages/queue.js";

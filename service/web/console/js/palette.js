@@ -93,6 +93,7 @@ function fixed() {
     ["Records", address("records")],
     ["Rulesets", address("rulesets")],
     ["Dashboard", address("dashboard")],
+    ...(is("policy", "admin") ? [["New queue", address("queues/new")]] : []),
   ];
 }
 

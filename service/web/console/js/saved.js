@@ -3,7 +3,7 @@
 import { call, post, read } from "./api.js";
 import { form, open } from "./dialogs.js";
 import { choice, field, fill, h } from "./dom.js";
-import { typed } from "./filters.js";
+import { spelt, typed } from "./filters.js";
 import { failed, toast } from "./notices.js";
 
 /** Show the saved views, and the way to save what is searched for now. */
@@ -39,18 +39,15 @@ export function savedViews(wanted, search, signal) {
   return row;
 }
 
-function asked(one) {
-  const filter = Object.fromEntries(
-    Object.entries(one.filter)
-      .filter(([, value]) => value !== null)
-      .map(([name, value]) => [name, String(value)]),
-  );
+/** Give a view as a search has it: filters, and the order where it is not the usual one. */
+export function asked(one) {
+  const filter = spelt(one.filter);
   return one.order && one.order !== "newest" ? { ...filter, order: one.order } : filter;
 }
 
 function same(one, other) {
-  const spelt = (values) => JSON.stringify(Object.entries(values).sort());
-  return spelt(one) === spelt(other);
+  const sorted = (values) => JSON.stringify(Object.entries(values).sort());
+  return sorted(one) === sorted(other);
 }
 
 function ask({ order, ...filter }, saved) {

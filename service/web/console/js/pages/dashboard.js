@@ -1,9 +1,9 @@
 // How reviewing goes: first of all, how much of it needed no look at an original.
 
 import { read } from "../api.js";
-import { bars, figureOf, ranks } from "../charts.js";
+import { bars, figureOf, ranks, stacks } from "../charts.js";
 import { choice, field, fill, h } from "../dom.js";
-import { count, duration, money, share, words } from "../format.js";
+import { count, DECISIONS, duration, money, share, words } from "../format.js";
 import { address, go, heading, page, query } from "../router.js";
 import { is } from "../session.js";
 import { pending } from "./queues.js";
@@ -14,6 +14,14 @@ const SPANS = [
   ["30", "30 days"],
   ["90", "90 days"],
 ];
+const BESIDE = [
+  ["without_reveal", "Without reveal"],
+  ["in_bulk", "In bulk"],
+];
+const NONE = {
+  ...{ allow: 0, allow_edited: 0, block: 0, escalate: 0 },
+  ...{ without_reveal: 0, in_bulk: 0 },
+};
 
 page(/^dashboard$/, async (main, _, signal) => {
   const days = SPANS.some(([value]) => value === query().days) ? query().days : "30";
@@ -26,6 +34,7 @@ page(/^dashboard$/, async (main, _, signal) => {
   fill(main, heading("Dashboard", h("div", { class: "narrow" }, field("Time", pick))), body);
   const asked = [
     read("/v1/reviews/summary", { from, to }, signal),
+    read("/v1/reviews/days", { from, to }, signal),
     ...["day", "outcome", "rule"].map((by) =>
       read("/v1/records/summary", { received_from: from, received_to: to, by }, signal),
     ),
@@ -35,13 +44,14 @@ page(/^dashboard$/, async (main, _, signal) => {
       ? read("/v1/costs", {}, signal)
       : Promise.reject(new Error("signed in without the role admin")),
   ];
-  const [reviews, day, outcome, rule, queues, agreement, costs] = (
+  const [reviews, decided, day, outcome, rule, queues, agreement, costs] = (
     await Promise.allSettled(asked)
   ).map((one) => one.status === "fulfilled" && one.value);
   if (signal.aborted) return;
   fill(
     body,
     h("div", { class: "numbers" }, headline(reviews), pace(reviews), waiting(queues), spent(costs)),
+    decided && decisions(decided.items, from, Number(days)),
     day && bars("Uploads by day", filledIn(day.items, from, Number(days)), count),
     costs && bars("Cost by day", spending(costs), money),
     outcome &&
@@ -88,10 +98,19 @@ function spending({ items, from, to }) {
 /** Give every day its number; days without any are not told by the service. */
 function filledIn(items, from, days) {
   const known = new Map(items.map((one) => [one.key, one.count]));
-  return Array.from({ length: days }, (_, index) => {
-    const day = new Date(Date.parse(from) + index * DAY_MS).toISOString().slice(0, 10);
-    return [day, known.get(day) ?? 0];
-  });
+  return each(from, days).map((day) => [day, known.get(day) ?? 0]);
+}
+
+function each(from, days) {
+  return Array.from({ length: days }, (_, index) =>
+    new Date(Date.parse(from) + index * DAY_MS).toISOString().slice(0, 10),
+  );
+}
+
+function decisions(items, from, days) {
+  const known = new Map(items.map((one) => [one.day, one]));
+  const pairs = items.length ? each(from, days).map((day) => [day, known.get(day) ?? NONE]) : [];
+  return stacks("Decisions by day", Object.entries(DECISIONS), BESIDE, pairs, count);
 }
 
 function headline(reviews) {

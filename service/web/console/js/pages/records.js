@@ -3,8 +3,8 @@
 import { download, read } from "../api.js";
 import { decideAll } from "../bulk.js";
 import { shown, view, views } from "../cases.js";
-import { fill, h } from "../dom.js";
-import { controls, FILTERS } from "../filters.js";
+import { fill, h, link } from "../dom.js";
+import { chosen, controls } from "../filters.js";
 import { count } from "../format.js";
 import { failed } from "../notices.js";
 import { address, go, heading, page, query } from "../router.js";
@@ -30,8 +30,7 @@ page(/^records$/, async (main, _, signal) => {
 
 /** Keep what of a query is a filter or the order. */
 function filters(given) {
-  const names = [...FILTERS.map(({ name }) => name), "order"];
-  return Object.fromEntries(names.filter((name) => given[name]).map((name) => [name, given[name]]));
+  return given.order ? { ...chosen(given), order: given.order } : chosen(given);
 }
 
 async function find(results, wanted, signal) {
@@ -52,7 +51,7 @@ async function find(results, wanted, signal) {
       "div",
       { class: "row apart" },
       total,
-      h("div", { class: "row" }, exports(wanted), bulk(wanted)),
+      h("div", { class: "row" }, exports(wanted), bulk(wanted), queue(wanted)),
     ),
     more,
   );
@@ -88,6 +87,11 @@ function exports(wanted) {
       `Export ${format.toUpperCase()}`,
     ),
   );
+}
+
+function queue(wanted) {
+  if (!is("policy", "admin")) return null;
+  return link(address("queues/new", wanted), { class: "button" }, "Make it a queue");
 }
 
 function bulk({ order, ...filter }) {
