@@ -102,6 +102,7 @@ def acknowledged(owner: Owner, at_least: int) -> int:
     return max([at_least, *(int(told["number"]) for told in owner.rest())])
 
 
+@pytest.mark.slow
 def test_a_killed_owner_takes_the_server_along_and_loses_no_row(tmp_path: Path, own: Own) -> None:
     """After kill -9 of the owner the server ends by itself, and every acknowledged row is kept."""
     owner = own(tmp_path / "postgres")
@@ -139,6 +140,7 @@ def test_a_killed_server_is_reported_and_starts_again(tmp_path: Path) -> None:
         assert postgres.poll() == -signal.SIGKILL
 
 
+@pytest.mark.slow
 def test_owner_and_server_killed_together_lose_no_row(tmp_path: Path, own: Own) -> None:
     """After kill -9 of both, an instant start recovers every acknowledged row, three times over."""
     folder = tmp_path / "postgres"

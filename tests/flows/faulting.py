@@ -2,9 +2,11 @@
 
 import contextlib
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from uuid import UUID
+
+import pytest
 
 from service.edits import Upstream as Configured
 from service.edits import outcomes
@@ -32,6 +34,12 @@ WATCH = """
         FOR EACH ROW EXECUTE FUNCTION see_verdict();
 """
 _SEEN = "SELECT array_agg(DISTINCT verdict) FROM verdicts_seen WHERE upload_id = $1"
+
+
+def first_of(dialects: Iterable[str]) -> list[object]:
+    """Give all dialects as parameters; those after the first are slow."""
+    first, *others = dialects
+    return [first, *(pytest.param(one, marks=pytest.mark.slow) for one in others)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from tests.flows.faulting import Bench, End
 from tests.upstream import Call, answered
 
 
-@pytest.mark.parametrize("describer", DESCRIBERS)
+@pytest.mark.parametrize("describer", faulting.first_of(DESCRIBERS))
 async def test_no_fault_of_a_description_leads_to_allow(describer: str, bench: Bench) -> None:
     """An edit without a text is repaired by a sound description only, within the same budget."""
     bench.upstream.script = [_image_alone] * 10_000

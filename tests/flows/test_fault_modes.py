@@ -29,7 +29,7 @@ def test_table_is_large_and_reaches_every_outcome() -> None:
     assert reached | set(ELSEWHERE) == set(outcomes.TABLE)
 
 
-@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize("dialect", faulting.first_of(DIALECTS))
 async def test_no_fault_of_an_edit_leads_to_allow(dialect: str, bench: Bench) -> None:
     """Calls that all fail alike end the upload typed and held, with the table's number of calls."""
     modes = {name: mode for name, mode in table.of(dialect).items() if not _pauses(mode)}

@@ -2,7 +2,7 @@
 
 import asyncio
 import io
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -158,21 +158,41 @@ async def test_detectors_that_cannot_look_hold_what_was_paid_for(
 
 
 async def photographed(
-    pool: Pool, where: Database, decoders: Decoders, detectors: Detectors, api: Api, *, redact: bool
+    pool: Pool,
+    where: Database,
+    decoders: Decoders,
+    detectors: Detectors,
+    api: Api,
+    *,
+    pictures: Sequence[Path] = PICTURES,
+    redact: bool,
 ) -> list[dict[str, Any]]:
-    """Send every picture through the local endpoint."""
+    """Send the pictures through the local endpoint."""
     async with (
         local_endpoint(redact=redact) as one,
         driving.worker(pool, where, decoders, one, detectors=detectors),
     ):
-        return [await api.platform.upload(path.read_bytes(), Prefer="wait=50") for path in PICTURES]
+        return [await api.platform.upload(path.read_bytes(), Prefer="wait=50") for path in pictures]
 
 
+@pytest.mark.parametrize(
+    "pictures",
+    [PICTURES[:2], pytest.param(PICTURES[2:], marks=pytest.mark.slow)],
+    ids=["first two", "others"],
+)
 async def test_real_redactions_are_proven(
-    pool: Pool, where: Database, decoders: Decoders, detectors: Detectors, api: Api
+    pool: Pool,
+    where: Database,
+    decoders: Decoders,
+    detectors: Detectors,
+    api: Api,
+    pictures: Sequence[Path],
 ) -> None:
     """What the local endpoint hides in photos is proven; in what is published nothing is found."""
-    for done in await photographed(pool, where, decoders, detectors, api, redact=True):
+    photos = await photographed(
+        pool, where, decoders, detectors, api, pictures=pictures, redact=True
+    )
+    for done in photos:
         assert done["verdict"] == "allow_edited"
         assert done["proof"]["verdict"] == "proven"
         assert done["proof"]["regions"]

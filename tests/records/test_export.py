@@ -4,6 +4,7 @@ import csv
 import io
 
 import asyncpg
+import pytest
 
 from service.embedded.server import EmbeddedPostgres
 from service.store import Conn
@@ -61,6 +62,7 @@ async def test_an_export_is_noted_before_it_is_sent(api: Api, owner: Conn) -> No
     assert row["detail"] == {"filter": {"outcome": "clean"}, "records": 1}
 
 
+@pytest.mark.slow
 async def test_too_much_is_refused_and_not_cut(
     api: Api, where: Database, postgres: EmbeddedPostgres
 ) -> None:

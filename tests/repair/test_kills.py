@@ -52,6 +52,7 @@ async def check_done(owner: Owner) -> None:
     await books.check(owner)
 
 
+@pytest.mark.slow
 async def test_kill_during_the_description(
     pool: Pool, where: Database, owner: Owner, upstream: Upstream, released: asyncio.Event
 ) -> None:
@@ -116,6 +117,7 @@ async def test_kill_between_picture_and_description(
     assert await ledger(owner, upload) == [edit("invalid_description"), alone("described")]
 
 
+@pytest.mark.slow
 async def test_stop_without_grace_releases_the_description(
     pool: Pool, where: Database, owner: Owner, upstream: Upstream, released: asyncio.Event
 ) -> None:

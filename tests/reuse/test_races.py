@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import aiohttp
+import pytest
 
 from service import administering
 from service.store import Pool
@@ -102,6 +103,7 @@ async def test_parallel_posts_with_one_key_are_one_upload(
     assert len(upstream.calls) == 2
 
 
+@pytest.mark.slow
 async def test_a_thousand_posts_over_eight_connections_cost_one_call(
     pool: Pool, where: Database, owner: Owner, upstream: Upstream, tmp_path: Path
 ) -> None:
