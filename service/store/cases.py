@@ -18,13 +18,12 @@ Order = Literal["newest", "oldest", "severity"]
 TIMEOUT_S = 3
 _BEGIN = datetime(1970, 1, 1, tzinfo=UTC)
 # How selective a filter is lies in its values, so every plan is made for them.  What is asked for
-# is in memory: a page takes as long to get as ten rows to look at, not a hundred.  A page of cases
-# is a few rows: what must be read whole before the first comes is not worth it.
+# is in memory or on disks without heads, and a page is a few rows: indexes are worth reading, and
+# what must be read whole before the first row comes is not.
 _BOUNDS = f"""
     SET LOCAL statement_timeout = '{TIMEOUT_S}s';
     SET LOCAL plan_cache_mode = force_custom_plan;
-    SET LOCAL seq_page_cost = 0.1;
-    SET LOCAL random_page_cost = 0.1;
+    SET LOCAL random_page_cost = 1.1;
     SET LOCAL enable_mergejoin = off;
     SET LOCAL max_parallel_workers_per_gather = 0;
     SET LOCAL jit = off

@@ -118,7 +118,7 @@ async def measure(conn: Conn, queries: int, seed: int) -> list[Measured]:
 
 async def _places(conn: Conn) -> list[Place]:
     rows = await conn.fetch(
-        "SELECT severity, received_at, upload_id AS id FROM cases TABLESAMPLE SYSTEM (1)"
+        "SELECT severity, received_at, upload_id AS id FROM cases TABLESAMPLE BERNOULLI (1)"
         " WHERE severity > 0"
     )
     return [Place(**row) for row in rows]
