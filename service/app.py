@@ -1,54 +1,32 @@
-"""The composition root: the only reader of Settings; it opens what the roles need."""
+"""The composition root: what the settings come to, and what is opened for all roles."""
 
-import asyncio
 import os
-import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from datetime import timedelta
-from pathlib import Path
 
 from service import (
     administering,
-    applying,
     auth,
     log,
-    looking,
     preparing,
     quoting,
     resources,
     settings,
     stopping,
 )
-from service.attempting import Attempting
-from service.delivering import TRY_S, Deliverer, Room
 from service.edits import Upstream
-from service.edits.client import EditsClient
 from service.errors import StartRefused
-from service.fetching import Fetcher
-from service.gathering import Gatherer
-from service.intake import Intake
 from service.local import MODEL, missing_packages
-from service.local import server as local_server
-from service.pictures import headers
-from service.pictures.pool import Decoders
-from service.posting import Poster
 from service.quoting import Offer
-from service.reviewing import Terms
 from service.settings import Settings
 from service.store import Conn, Pool, database, migrations
 from service.store.database import Database
 from service.up import ADDRESS_FILE, DATABASE_FILE, Plan, Running, running
 from service.upstreams import upstream_of
-from service.web import application, serving
-from service.web.operations import Readiness
-from service.web.waiting import Waiting
-from service.worker import Pace, Worker
+from service.web.headroom import Bounds
 
-WEB_CONNECTIONS = 10
-WORKER_CONNECTIONS = 8
-DELIVER_CONNECTIONS = 4
+# How long `up` may take to stop beside the grace of its parts, and when told to stop at once.
+STOP_S = 60.0
 
 
 def load(**overrides: object) -> Settings:
@@ -71,7 +49,8 @@ def database_of(configured: Settings) -> Database:
         )
     dsn = configured.database_url.get_secret_value()
     owner = configured.owner_database_url
-    return Database(dsn, owner.get_secret_value() if owner else dsn)
+    pooled = configured.pooler == "transaction"
+    return Database(dsn, owner.get_secret_value() if owner else dsn, pooled)
 
 
 def upstreams_of(configured: Settings) -> list[Upstream]:
@@ -106,6 +85,13 @@ def offers_of(configured: Settings) -> list[Offer]:
     return quoting.offers_of(configured.upstream)
 
 
+def bounds_of(configured: Settings) -> Bounds:
+    """Tell up to where uploads are taken."""
+    gigabytes = configured.max_database_gb
+    size = None if gigabytes is None else int(gigabytes * 1e9)
+    return Bounds(configured.max_backlog, size)
+
+
 def public_url(configured: Settings) -> str:
     """Tell the address that others reach the API by."""
     if configured.public_url is not None:
@@ -134,7 +120,8 @@ async def up(
         meanwhile: Work to do then, which tells whether it succeeded.
         once: Stop after that work.
     """
-    stop = stopping.on_signals()
+    # Its parts stop one after the other, those that work before those they need.
+    stop = stopping.on_signals(2 * configured.grace_s + STOP_S, release_s=STOP_S)
     succeeded = True
     async with running(_plan(configured), stop) as what:
         shown(what)
@@ -143,81 +130,6 @@ async def up(
         if not once:
             await stop.wait()
     return succeeded
-
-
-async def serve(configured: Settings, listener: socket.socket | None = None) -> None:
-    """Answer HTTP until SIGTERM; then say so on /readyz, finish what was begun, and return."""
-    where = database_of(configured)
-    async with _opened(where, "serve", WEB_CONNECTIONS) as pool:
-        limits = headers.Limits()
-        disk = configured.data_dir if configured.data_dir.exists() else Path.cwd()
-        readiness = Readiness(migrations.read(resources.folder("migrations"))[-1].version, disk)
-        address = public_url(configured)
-        app = application.create(
-            pool,
-            Intake(pool, limits, configured.ruleset, address, configured.fetch_hosts),
-            Waiting(pool, where),
-            readiness,
-            limits.max_bytes,
-            offers_of(configured),
-            configured.callback_hosts,
-            terms=Terms(undo=timedelta(seconds=configured.undo_s)),
-        )
-        place = serving.Place(configured.host, configured.port, listener)
-        await serving.serve(app, place, configured.grace_s, stopping.on_signals())
-
-
-async def work(configured: Settings) -> None:
-    """Work on uploads until SIGTERM; then finish or release what is held, and return."""
-    where = database_of(configured)
-    upstreams = upstreams_of(configured)
-    pace = Pace(configured.concurrency, timedelta(seconds=configured.lease_s), configured.grace_s)
-    decoders = Decoders(configured.decoders)
-    second_look, address = second_look_of(configured, upstreams), public_url(configured)
-    # Names are looked up in threads: those that hang must leave some for the rest of the work.
-    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(64))
-    async with (
-        _opened(where, "work", WORKER_CONNECTIONS) as pool,
-        EditsClient() as client,
-        Fetcher() as fetcher,
-        looking.opened(second_look) as detectors,
-    ):
-        await decoders.start()
-        try:
-            attempting = Attempting(
-                pool,
-                decoders,
-                client,
-                upstreams,
-                address,
-                detectors=detectors,
-                keep_raw=configured.keep_raw,
-            )
-            names = [one.name for one in upstreams]
-            log.get().info("working", upstreams=names, second_look=second_look, pid=os.getpid())
-            gatherer = Gatherer(pool, where, fetcher, configured.fetch_hosts, address)
-            stop = stopping.on_signals()
-            worker = Worker(pool, where, attempting, pace)
-            await asyncio.gather(worker.run(stop), gatherer.run(stop))
-        finally:
-            await decoders.stop()
-
-
-async def deliver(configured: Settings) -> None:
-    """Apply decisions and deliver callbacks until SIGTERM; let what is begun end, and return."""
-    where = database_of(configured)
-    room = Room()
-    # Names are looked up in threads: those that hang must leave some for the others.
-    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(room.overall))
-    async with (
-        _opened(where, "deliver", DELIVER_CONNECTIONS) as pool,
-        Poster(configured.callback_hosts, TRY_S) as poster,
-    ):
-        log.get().info("delivering", private_hosts=configured.callback_hosts, pid=os.getpid())
-        stop = stopping.on_signals()
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(applying.run(pool, public_url(configured), stop))
-            tasks.create_task(Deliverer(pool, where, poster, room).run(stop))
 
 
 def service_url(configured: Settings) -> str:
@@ -259,40 +171,22 @@ def _plan(configured: Settings) -> Plan:
     )
 
 
-async def local(
-    configured: Settings,
-    port: int,
-    listener: socket.socket | None,
-    ready: Callable[[str], None],
-    *,
-    redact: bool,
-) -> None:
-    """Run only the local edits endpoint until SIGTERM; without ``redact`` it edits nothing."""
-    await local_server.serve(
-        host=configured.host,
-        port=port,
-        processes=configured.local_processes,
-        sock=listener,
-        ready=ready,
-        redact=redact,
-    )
-
-
 @asynccontextmanager
 async def connected(configured: Settings) -> AsyncIterator[Conn]:
     """Open one connection for a command of the command line."""
-    async with _opened(database_of(configured), "command", 1) as pool, pool.acquire() as conn:
+    async with opened(database_of(configured), "command", 1) as pool, pool.acquire() as conn:
         yield conn
 
 
 @asynccontextmanager
-async def _opened(where: Database, name: str, size: int) -> AsyncIterator[Pool]:
+async def opened(where: Database, name: str, size: int) -> AsyncIterator[Pool]:
     """Open a pool on a database that can keep our promises and is up to date."""
     needed = migrations.read(resources.folder("migrations"))
     pool = await where.pool(size=size, name=name)
     try:
         async with pool.acquire() as conn:
             await database.check(conn)
+            await database.check_session(conn, where)
             await migrations.check_level(conn, needed)
         yield pool
     finally:

@@ -1,5 +1,6 @@
 """The command line: the group of all commands, and what a refusal looks like."""
 
+import asyncio
 import sys
 
 import click
@@ -10,6 +11,7 @@ from service.commands import (
     calling_back,
     hooking,
     keeping,
+    operating,
     platforms,
     policy,
     probing,
@@ -38,6 +40,9 @@ def main() -> None:
         sys.exit(1 if error.code in WORK_FAILED else 2)
     except ServiceError as error:
         _complain(error)
+        sys.exit(1)
+    except asyncio.CancelledError:
+        click.echo("moderation: stopped at once, as the second signal asked", err=True)
         sys.exit(1)
 
 
@@ -73,6 +78,9 @@ for command in (
     probing.upstream_group,
     hooking.hooks_group,
     auditing.audit_group,
+    operating.fsck,
+    operating.doctor,
+    operating.monitoring,
 ):
     commands.add_command(command)
 

@@ -56,9 +56,9 @@ class Deliverer:
         self._pool, self._poster, self._room = pool, poster, room
         self._taking = Taking(database, CHANNEL_CALLBACKS, self._claim, self._deliver, room.overall)
 
-    async def run(self, stop: asyncio.Event) -> None:
-        """Deliver until ``stop`` is set; tries under way end, each within its own deadline."""
-        await self._taking.run(stop, finish=True)
+    async def run(self, stop: asyncio.Event, grace_s: float = TRY_S) -> None:
+        """Deliver until ``stop`` is set; tries under way may end within the grace."""
+        await self._taking.run(stop, grace_s=grace_s)
 
     async def _claim(self, room: int, under_way: Collection[Claim]) -> list[Claim]:
         busy = Counter(claim.endpoint for claim in under_way)

@@ -85,7 +85,7 @@ class Gatherer:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Fetch until ``stop`` is set; what has not come yet is released then."""
-        await self._taking.run(stop, finish=False)
+        await self._taking.run(stop, grace_s=0)
 
     async def _claim(self, room: int, under_way: Collection[Claim]) -> list[Claim]:
         busy = Counter(claim.platform for claim in under_way)

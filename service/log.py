@@ -2,6 +2,8 @@
 
 import logging
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Literal
 
 import structlog
@@ -47,3 +49,21 @@ def configure(style: Literal["console", "json"]) -> None:
     logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)
     # While the database is away its pools warn with a traceback each; we say it in a line.
     logging.getLogger("asyncpg").setLevel(logging.ERROR)
+
+
+@contextmanager
+def watched(told: Callable[[str], None]) -> Iterator[None]:
+    """Tell meanwhile of every line that our own code writes, by the name of its event."""
+
+    def tell(
+        _: structlog.typing.WrappedLogger, __: str, line: structlog.typing.EventDict
+    ) -> structlog.typing.EventDict:
+        told(str(line["event"]))
+        return line
+
+    before = structlog.get_config()["processors"]
+    structlog.configure(processors=[tell, *before])
+    try:
+        yield
+    finally:
+        structlog.configure(processors=before)

@@ -41,6 +41,9 @@ class Settings(BaseModel):
     owner_database_url: SecretStr | None = Field(
         None, description="login that owns the tables, where it is not that of DATABASE_URL"
     )
+    pooler: Literal["none", "transaction"] = Field(
+        "none", description="what pools connections between us and DATABASE_URL, as PgBouncer does"
+    )
     data_dir: Path = Field(
         Path("moderation-data"), description="embedded database, tokens.json, demo pictures"
     )
@@ -70,6 +73,13 @@ class Settings(BaseModel):
         2, ge=1, le=64, description="detector processes of the local edits endpoint"
     )
     log: Literal["console", "json"] = Field("console", description="style of the log on stderr")
+    metrics_port: int | None = Field(
+        None,
+        ge=0,
+        le=65535,
+        description="port of HOST at which `work` and `deliver` show their /metrics; 0 takes any,"
+        " and so does a process that finds it taken; nowhere if unset",
+    )
     undo_s: float = Field(
         10.0, ge=0, le=3600, description="time in which a decision can be undone before it is told"
     )
@@ -78,6 +88,33 @@ class Settings(BaseModel):
     )
     fetch_hosts: tuple[str, ...] = Field(
         (), description="hosts, comma between, that images may be fetched from on private networks"
+    )
+    retention_days: float | None = Field(
+        None,
+        gt=0,
+        le=36500,
+        description="days after which what is allowed or was blocked is deleted; for ever if unset",
+    )
+    retention_allowed_days: float | None = Field(
+        None,
+        gt=0,
+        le=36500,
+        description="the same for those that are allowed, in place of RETENTION_DAYS",
+    )
+    retention_waiting_days: float | None = Field(
+        None,
+        gt=0,
+        le=36500,
+        description="the same for those that wait for a person; until they are decided if unset",
+    )
+    max_backlog: int = Field(
+        100_000, ge=1, description="unfinished uploads in all; then more are refused with 503"
+    )
+    max_database_gb: float | None = Field(
+        None,
+        gt=0,
+        description="size of the database from which on uploads are refused with 503; unbounded"
+        " if unset",
     )
     upstream: tuple[UpstreamTable, ...] = Field(
         (), description="TOML only: several upstreams in place of the single one"

@@ -9,12 +9,13 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from service import log
+from service import log, stopping
 from service.tied_exec import tied_command
 
 POLL_S = 0.2
 SHORTEST_LIFE_S = 5.0
 LONGEST_WAIT_S = 10.0
+AT_ONCE_S = stopping.RELEASE_S + 1.0
 
 
 @dataclass(slots=True)
@@ -79,18 +80,28 @@ class Child:
 
 
 async def stop(children: list[Child], grace_s: float) -> None:
-    """Let all children drain, then end those that are late."""
-    for child in children:
-        child.signal(signal.SIGTERM)
+    """Let all children drain, or stop them at once when cancelled; then end those that are late."""
     waits = [asyncio.create_task(one.process.wait()) for one in children if one.process is not None]
     if not waits:
         return
-    _, late = await asyncio.wait(waits, timeout=grace_s)
-    if late:
-        log.get().warning("processes_late", count=len(late))
-        for child in children:
-            child.signal(signal.SIGKILL)
-        await asyncio.wait(late)
+    _tell(children, signal.SIGTERM)
+    try:
+        await asyncio.wait(waits, timeout=grace_s)
+    except asyncio.CancelledError:
+        # We are told to stop at once, and so are they.
+        _tell(children, signal.SIGTERM)
+        await asyncio.wait(waits, timeout=AT_ONCE_S)
+        raise
+    finally:
+        if late := [one for one in waits if not one.done()]:
+            log.get().warning("processes_late", count=len(late))
+            _tell(children, signal.SIGKILL)
+            await asyncio.wait(late)
+
+
+def _tell(children: list[Child], number: int) -> None:
+    for child in children:
+        child.signal(number)
 
 
 def reap_orphans(children: list[Child]) -> None:

@@ -37,8 +37,8 @@ class Taking(Generic[Claim]):
         self._under_way: dict[asyncio.Task[None], Claim] = {}
         self._wake = asyncio.Event()
 
-    async def run(self, stop: asyncio.Event, *, finish: bool) -> None:
-        """Work until ``stop`` is set; then let what is under way end, or else cancel it."""
+    async def run(self, stop: asyncio.Event, *, grace_s: float) -> None:
+        """Work until ``stop`` is set; then let what is under way end in time, or cancel it."""
         stopped = asyncio.create_task(stop.wait())
         listening = asyncio.create_task(
             listen(self._database, self._channel, lambda _: self._wake.set())
@@ -48,8 +48,8 @@ class Taking(Generic[Claim]):
                 self._wake.clear()
                 if not await self._take():
                     await self._rest(stopped)
-            if finish and self._under_way:
-                await asyncio.wait(self._under_way)
+            if grace_s and self._under_way:
+                await asyncio.wait(self._under_way, timeout=grace_s)
         finally:
             for task in (listening, stopped, *self._under_way):
                 task.cancel()

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
@@ -12,7 +13,8 @@ from service import log
 from service.attempting import Attempting
 from service.edits import outcomes
 from service.errors import LeaseLost, LocalFault
-from service.store import CHANNEL_DUE, Conn, Pool, uploads
+from service.heartbeat import Heartbeat
+from service.store import CHANNEL_DUE, Pool, uploads
 from service.store.database import PASSING, UNREACHABLE, Database
 from service.store.listening import listen
 
@@ -20,6 +22,8 @@ from service.store.listening import listen
 POLL_S = 1.0
 BATCH = 10
 LOCAL_FAULT_S = 2.0
+# What says nothing about the upload that was worked on.
+LOCAL = (LocalFault, MemoryError, *UNREACHABLE, *PASSING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,17 +49,20 @@ class Worker:
     async def run(self, stop: asyncio.Event) -> None:
         """Work until ``stop`` is set, then finish or release what is held, within the grace."""
         helpers = [
-            asyncio.create_task(self._renew()),
             asyncio.create_task(self._settle()),
             asyncio.create_task(listen(self._database, CHANNEL_DUE, lambda _: self._wake.set())),
         ]
         stopped = asyncio.create_task(stop.wait())
         try:
-            while not stop.is_set():
-                self._wake.clear()
-                if not await self._claim():
-                    await self._rest(stopped)
-            await self._drain()
+            async with Heartbeat(self._database, self._pace.lease, self._holding, self._stop_lost):
+                try:
+                    while not stop.is_set():
+                        self._wake.clear()
+                        if not await self._claim():
+                            await self._rest(stopped)
+                    await self._drain()
+                finally:
+                    await self._release(self._held.values())
         finally:
             for helper in (*helpers, stopped):
                 helper.cancel()
@@ -96,21 +103,25 @@ class Worker:
                 if (claim.id, claim.attempt) not in self._lost:
                     await self._give_back(claim, charged=False, delay_s=0)
                 raise
-            except (LocalFault, *UNREACHABLE, *PASSING) as error:
-                log.get().error("local_fault", reason=repr(error)[:300])
-                # asyncpg refuses a value it cannot encode with an error that is also a
-                # ValueError: that is the upload's own fault and must come to an end.
-                charged = isinstance(error, ValueError)
-                await self._give_back(claim, charged=charged, delay_s=LOCAL_FAULT_S)
-            except Exception:  # noqa: BLE001  # a poison upload must not end the worker, but end itself
-                log.get().exception("attempt_broke")
-                await self._give_back(
-                    claim, charged=True, delay_s=outcomes.backoff_s(claim.charges)
-                )
+            except Exception as error:  # noqa: BLE001  # a poison upload must not end the worker, but end itself
+                await self._broke(claim, error)
             finally:
                 self._lost.discard((claim.id, claim.attempt))
                 del self._held[claim.id, claim.attempt]
                 self._wake.set()
+
+    async def _broke(self, claim: uploads.Claim, error: Exception) -> None:
+        """Give back what did not come to an end: uncharged, where the upload had no part in it."""
+        # CPython has no class of its own for a machine that has no room for another thread.
+        if isinstance(error, LOCAL) or str(error) == "can't start new thread":
+            log.get().error("local_fault", reason=repr(error)[:300])
+            # asyncpg refuses a value it cannot encode with an error that is also a ValueError:
+            # that is the upload's own fault and must come to an end.
+            charged = isinstance(error, ValueError)
+            await self._give_back(claim, charged=charged, delay_s=LOCAL_FAULT_S)
+        else:
+            log.get().error("attempt_broke", exc_info=error)
+            await self._give_back(claim, charged=True, delay_s=outcomes.backoff_s(claim.charges))
 
     async def _give_back(self, claim: uploads.Claim, *, charged: bool, delay_s: float) -> None:
         try:
@@ -134,31 +145,9 @@ class Worker:
                 log.get().warning("settle_failed", reason=str(error))
             await asyncio.sleep(POLL_S)
 
-    async def _renew(self) -> None:
-        """
-        Extend all leases three times as often as needed; stop attempts that lost theirs.
-
-        It has a connection of its own: waiting for one of the pool's could cost the leases.
-        """
-        conn: Conn | None = None
-        try:
-            while True:
-                await asyncio.sleep(self._pace.lease.total_seconds() / 3)
-                held = dict(self._held.keys())
-                if not held:
-                    continue
-                try:
-                    if conn is None or conn.is_closed():
-                        conn = await self._database.connect(name="renew")
-                    still = await uploads.renew(conn, held, self._pace.lease)
-                except (*UNREACHABLE, asyncpg.PostgresError) as error:
-                    log.get().warning("renew_failed", reason=str(error))
-                    continue
-                for upload in held.keys() - still:
-                    self._stop_lost(upload, held[upload])
-        finally:
-            if conn is not None:
-                conn.terminate()
+    def _holding(self) -> dict[UUID, int]:
+        """Tell what is held, from whichever thread: a tuple is made of the keys in one go."""
+        return dict(tuple(self._held))
 
     def _stop_lost(self, upload: UUID, attempt: int) -> None:
         # It may have ended while we asked.
@@ -167,13 +156,17 @@ class Worker:
             task.cancel()
 
     async def _drain(self) -> None:
-        """Let calls finish within the grace, then release the rest at once."""
+        """Begin no call any more, and let those under way finish within the grace."""
         self._attempting.close()
         tasks = list(self._held.values())
         if not tasks:
             return
         log.get().info("draining", uploads=len(tasks), grace_s=self._pace.grace_s)
-        _, late = await asyncio.wait(tasks, timeout=self._pace.grace_s)
+        await asyncio.wait(tasks, timeout=self._pace.grace_s)
+
+    async def _release(self, tasks: Iterable["asyncio.Task[None]"]) -> None:
+        """Stop these attempts; each gives its upload back, due at once and uncharged."""
+        late = list(tasks)
         for task in late:
             task.cancel()
         await asyncio.gather(*late, return_exceptions=True)

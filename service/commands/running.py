@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 import click
 
-from service import app, demo
+from service import app, demo, roles
 from service.commands import DATA_DIR
 from service.errors import WorkFailed
 from service.up import Running
@@ -61,7 +61,7 @@ def serve(fd: int | None) -> None:
       MODERATION_DATABASE_URL=postgresql://... moderation serve
     """
     listener = None if fd is None else socket.socket(fileno=fd)
-    asyncio.run(app.serve(app.load(), listener))
+    asyncio.run(roles.serve(app.load(), listener))
 
 
 @click.command()
@@ -73,7 +73,7 @@ def work() -> None:
     Example:
       MODERATION_DATABASE_URL=... MODERATION_UPSTREAM_KEY=... moderation work
     """
-    asyncio.run(app.work(app.load()))
+    asyncio.run(roles.work(app.load()))
 
 
 @click.command()
@@ -85,7 +85,7 @@ def deliver() -> None:
     Example:
       MODERATION_DATABASE_URL=postgresql://... moderation deliver
     """
-    asyncio.run(app.deliver(app.load()))
+    asyncio.run(roles.deliver(app.load()))
 
 
 @click.command()
@@ -117,7 +117,7 @@ def local(port: int, processes: int | None, fd: int | None, *, no_redaction: boo
         if listener is None:
             click.echo(f"the local edits endpoint answers at {address}/v1/images/edits", err=True)
 
-    asyncio.run(app.local(configured, port, listener, ready, redact=not no_redaction))
+    asyncio.run(roles.local(configured, port, listener, ready, redact=not no_redaction))
 
 
 @click.command()

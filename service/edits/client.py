@@ -1,6 +1,7 @@
-"""Sends one call to one upstream; every way that can fail is an ``AttemptFailed``."""
+"""Sends one call to one upstream; how that can fail is an ``AttemptFailed``, unless it is us."""
 
 import asyncio
+import errno
 import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, contextmanager
@@ -26,7 +27,11 @@ from service.edits import (
     replies,
 )
 from service.edits.replies import Description, Hosted
+from service.errors import LocalFault
 from service.fetching import Fetcher
+
+# What this machine has no more of, descriptors or memory, says nothing about an upstream.
+OURS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS})
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +92,7 @@ class EditsClient:
 
         Raises:
             AttemptFailed: Whatever happened instead of a usable answer, with the reply if one came.
+            LocalFault: This machine could open no connection.
         """
         dialect = DIALECTS[upstream.dialect]
         deadline = asyncio.get_running_loop().time() + upstream.timeout_s
@@ -133,6 +139,8 @@ class EditsClient:
             ) as response:
                 return await _received(response, upstream.max_answer_bytes)
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+            if isinstance(error, OSError) and error.errno in OURS:
+                raise LocalFault(f"no connection could be opened: {error}") from error
             raise AttemptFailed("unreachable", f"cannot connect: {error}") from error
         except aiohttp.SocketTimeoutError as error:
             silence = f"nothing came for {upstream.read_timeout_s:g} s"

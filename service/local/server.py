@@ -4,14 +4,13 @@ import asyncio
 import base64
 import json
 import os
-import signal
 import socket
 import time
 from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
-from service import log
+from service import log, stopping
 from service.errors import StartRefused
 from service.local import MAX_BYTES, MODEL, Edited, RequestRefused, form, missing_packages
 from service.local.pool import DetectorPool, PoolUnavailable
@@ -20,7 +19,6 @@ POOL = web.AppKey("pool", DetectorPool)
 
 _FINISH_S = 120.0
 _RETRY_AFTER_S = 1
-_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _logger = log.get()
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -192,10 +190,7 @@ async def _until_signalled(
     pool: DetectorPool, url: str, ready: Callable[[str], None] | None
 ) -> None:
     """Warm the pool, say so, and wait for a signal; a signal may come at any time."""
-    loop = asyncio.get_running_loop()
-    stopped = asyncio.Event()
-    for number in _SIGNALS:
-        loop.add_signal_handler(number, stopped.set)
+    stopped = stopping.on_signals(_FINISH_S)
     waiting = asyncio.create_task(stopped.wait())
     pool.start()
     warming = asyncio.create_task(pool.ready())
@@ -215,5 +210,3 @@ async def _until_signalled(
         for task in (waiting, warming):
             task.cancel()
         await asyncio.gather(waiting, warming, return_exceptions=True)
-        for number in _SIGNALS:
-            loop.remove_signal_handler(number)

@@ -2,8 +2,9 @@
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import asyncpg
@@ -41,11 +42,14 @@ class Database:
     Where the database is and who connects.
 
     ``owner_dsn`` migrates and owns the tables.  ``dsn`` is the application's login, which may be
-    the same: its sessions start as the role ``moderation_app``, which owns nothing.
+    the same: its sessions start as the role ``moderation_app``, which owns nothing.  Where a pooler
+    is ``pooled`` by transaction, no session is ours: the login must be that role by itself.  Of
+    several hosts the one is used that takes writes, unless the address says otherwise.
     """
 
     dsn: str
     owner_dsn: str
+    pooled: bool = False
 
     async def pool(self, *, size: int, name: str) -> Pool:
         """Open a pool as the application's role; at most ``size`` connections."""
@@ -54,33 +58,91 @@ class Database:
                 self.dsn,
                 min_size=1,
                 max_size=size,
-                timeout=10,
-                command_timeout=30,
                 init=speak_json,
-                server_settings=_session(name),
+                setup=_usable,
+                **self._session(name),
             )
 
     async def connect(self, *, name: str) -> "asyncpg.Connection[asyncpg.Record]":
         """Open one connection as the application's role, for LISTEN or for keeping leases."""
-        return await asyncpg.connect(
-            self.dsn,
-            timeout=10,
-            command_timeout=30,
-            server_settings=_session(name),
-        )
+        return await asyncpg.connect(self.dsn, **self._session(name))
+
+    def _session(self, name: str) -> dict[str, Any]:
+        """Tell what every session of the application has in common."""
+        common: dict[str, Any] = {
+            "timeout": 10,
+            "command_timeout": 30,
+            "target_session_attrs": _wanted(self.dsn),
+            "server_settings": {"application_name": f"moderation {name}"},
+        }
+        if self.pooled:
+            return common | {"statement_cache_size": 0, "connection_class": PooledConnection}
+        common["server_settings"]["role"] = APPLICATION_ROLE
+        return common | {"connection_class": Connection}
 
     async def connect_owner(self) -> "asyncpg.Connection[asyncpg.Record]":
-        """Open one connection as the tables' owner, for migrations."""
+        """Open one connection as the tables' owner, for migrations; StartRefused of a pooler."""
         with _refusal(self.owner_dsn):
-            return await asyncpg.connect(
+            conn = await asyncpg.connect(
                 self.owner_dsn,
                 timeout=10,
+                target_session_attrs=_wanted(self.owner_dsn),
                 server_settings={"application_name": "moderation migrate"},
             )
+        if await _behind_pooler(conn):
+            await conn.close()
+            raise StartRefused(
+                "migrations do not work through a pooler: set MODERATION_OWNER_DATABASE_URL to the "
+                "server itself"
+            )
+        return conn
 
 
-def _session(name: str) -> dict[str, str]:
-    return {"application_name": f"moderation {name}", "role": APPLICATION_ROLE}
+class Connection(asyncpg.Connection):
+    """A connection that is not reset between its users, which costs as much as a statement."""
+
+    def get_reset_query(self) -> str:
+        """Leave it as it is: whatever we set or lock ends with its transaction."""
+        return ""
+
+
+class PooledConnection(Connection):
+    """
+    A connection through a pooler that gives each transaction any of its own connections.
+
+    asyncpg sends a statement and its values in two exchanges, between which the pooler might change
+    the connection: so each statement outside a transaction gets one.  Source: asyncpg's FAQ.
+    """
+
+    async def fetch(self, *args: Any, **kwargs: Any) -> Any:
+        """Do as asyncpg does, in a transaction."""
+        async with self._together():
+            return await super().fetch(*args, **kwargs)
+
+    async def fetchrow(self, *args: Any, **kwargs: Any) -> Any:
+        """Do as asyncpg does, in a transaction."""
+        async with self._together():
+            return await super().fetchrow(*args, **kwargs)
+
+    async def fetchval(self, *args: Any, **kwargs: Any) -> Any:
+        """Do as asyncpg does, in a transaction."""
+        async with self._together():
+            return await super().fetchval(*args, **kwargs)
+
+    async def execute(self, query: str, *args: Any, **kwargs: Any) -> str:
+        """Do as asyncpg does; a statement without values is one exchange by itself."""
+        if not args:
+            return await super().execute(query, **kwargs)
+        async with self._together():
+            return await super().execute(query, *args, **kwargs)
+
+    async def executemany(self, *args: Any, **kwargs: Any) -> None:
+        """Do as asyncpg does, in a transaction."""
+        async with self._together():
+            await super().executemany(*args, **kwargs)
+
+    def _together(self) -> AbstractAsyncContextManager[object]:
+        return nullcontext() if self.is_in_transaction() else self.transaction()
 
 
 async def check(conn: Conn) -> None:
@@ -104,11 +166,51 @@ async def check(conn: Conn) -> None:
         )
 
 
+async def check_session(conn: Conn, where: Database) -> None:
+    """
+    Refuse a pooler that we were not told of, and a login through one that is not the role.
+
+    Raises:
+        StartRefused: It says what to set.
+    """
+    if not where.pooled and await _behind_pooler(conn):
+        raise StartRefused(
+            "the database is behind a pooler: set MODERATION_POOLER=transaction, or connect to the "
+            "server itself"
+        )
+    role = await conn.fetchval("SELECT current_user")
+    if role != APPLICATION_ROLE:
+        raise StartRefused(
+            f"through the pooler we are {role}; the login must be {APPLICATION_ROLE}, or: "
+            f"ALTER ROLE {role} SET role = {APPLICATION_ROLE}"
+        )
+
+
 async def speak_json(conn: Conn) -> None:
     """Let jsonb columns travel as Python values."""
-    await conn.set_type_codec(
-        "jsonb", schema="pg_catalog", encoder=json.dumps, decoder=json.loads, format="text"
-    )
+    async with conn.transaction():
+        await conn.set_type_codec(
+            "jsonb", schema="pg_catalog", encoder=json.dumps, decoder=json.loads, format="text"
+        )
+
+
+async def _behind_pooler(conn: Conn) -> bool:
+    """Tell whether it is another process that answers: a pooler tells an id of its own making."""
+    found: int = await conn.fetchval("SELECT pg_backend_pid()")
+    return found != conn.get_server_pid()
+
+
+async def _usable(conn: Conn) -> None:
+    """Give a connection up whose server takes no more writes: another one of the hosts does."""
+    settings = conn.get_settings()
+    told = ("in_hot_standby", "default_transaction_read_only")
+    if any(getattr(settings, name, "off") == "on" for name in told):
+        raise asyncpg.ConnectionDoesNotExistError("its server has become read-only")
+
+
+def _wanted(dsn: str) -> Any:
+    """Want a server that takes writes, unless the address asks for others."""
+    return None if "target_session_attrs=" in dsn else "read-write"
 
 
 @contextmanager
@@ -121,6 +223,8 @@ def _refusal(dsn: str) -> Iterator[None]:
         if isinstance(error, ValueError) and not isinstance(error, asyncpg.InterfaceError):
             # Python's own words would quote a part of the password.
             reason = "its address is malformed; percent-encode special characters in the password"
+        if "startup parameter" in reason:
+            reason += "; of a pooler: set MODERATION_POOLER=transaction"
         raise StartRefused(f"cannot open the database{_place(dsn)}: {reason}") from None
 
 
@@ -128,8 +232,12 @@ def _place(dsn: str) -> str:
     """Spell host and database, unless any part of them may be a piece of the password."""
     try:
         where = urlsplit(dsn)
-        _ = where.port  # Reading it checks it.
-        hosts = [where.hostname] if where.hostname else parse_qs(where.query).get("host", [])
+        several = where.netloc.rpartition("@")[2]
+        if "," in several:
+            hosts = [several]
+        else:
+            _ = where.port  # Reading it checks it.
+            hosts = [where.hostname] if where.hostname else parse_qs(where.query).get("host", [])
     except ValueError:
         return ""
     if (

@@ -9,10 +9,15 @@ from service import log
 from service.store.database import UNREACHABLE, Database
 
 RECONNECT_S = 1.0
+POOLED_S = 0.25
 
 
 async def listen(database: Database, channel: str, heard: Callable[[str], None]) -> None:
     """Call ``heard`` with each payload, reconnecting for ever; ends when cancelled."""
+    while database.pooled:
+        # Behind a pooler nobody hears anything, so that it is asked for more often instead.
+        heard("")
+        await asyncio.sleep(POOLED_S)
     while True:
         try:
             conn = await database.connect(name=f"listen {channel}")

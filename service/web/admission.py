@@ -17,7 +17,7 @@ from typing import Self
 from aiohttp import web
 
 from service.errors import Overloaded
-from service.web import operations, problems
+from service.web import headroom, metrics, problems
 
 # A body is held up to three times over: as it arrived, as a statement, as what the socket has not
 # taken yet. So 80 MB of a process at rest became 268 MB, after a flood, with bodies of 20 MB at
@@ -178,9 +178,11 @@ async def middleware(request: web.Request, handler: problems.Handler) -> web.Str
     if request.method in ("GET", "HEAD"):
         return await handler(request)
     try:
+        if headroom.takes_uploads(request):
+            await request.app[headroom.HEADROOM].check()
         with request.app[ROOM].share(request.content_length or 0) as share:
             request[SHARE] = share
             return await handler(request)
     except Overloaded:
-        request.app[operations.METRICS].overloaded.inc()
+        request.app[metrics.METRICS].overloaded.inc()
         raise

@@ -22,7 +22,9 @@ from service.web import (
     exporting,
     exposure_budgets,
     gating,
+    headroom,
     hooks,
+    metrics,
     operations,
     people,
     platforms,
@@ -38,6 +40,7 @@ from service.web import (
     uploads,
     views,
 )
+from service.web.headroom import HEADROOM, Bounds, Headroom
 from service.web.openapi import Api
 from service.web.waiting import WAITING, Waiting
 
@@ -80,6 +83,7 @@ def create(
     callback_hosts: tuple[str, ...] = (),
     *,
     room: admission.Room | None = None,
+    bounds: Bounds | None = None,
     terms: Terms = TERMS,
 ) -> web.Application:
     """
@@ -89,6 +93,7 @@ def create(
         offers: What the upstreams take and cost; the default one's if none is configured.
         callback_hosts: Hosts that may be called back on private networks.
         room: For the requests being taken; as much as is usual if absent.
+        bounds: Up to where uploads are taken; as usual if absent.
         terms: For how long decisions may be undone, and so on.
     """
     app = web.Application(
@@ -104,9 +109,12 @@ def create(
     app[reviews.TERMS] = terms
     app[trials.TRYING] = Trying(pool, offers)
     app[operations.READINESS] = readiness
-    app[operations.METRICS] = operations.new_metrics()
+    app[HEADROOM] = Headroom(pool, readiness.disk, bounds or Bounds())
+    app[metrics.METRICS] = measured = metrics.new_metrics(pool)
     app[admission.ROOM] = room = room or admission.Room()
-    app[operations.METRICS].bodies.set_function(lambda: room.held)
+    measured.bodies.set_function(lambda: room.held)
+    measured.disk.set_function(lambda: headroom.used_share(readiness.disk))
+    app.cleanup_ctx.append(metrics.watched)
     app.cleanup_ctx.append(waiting.run)
     app.on_shutdown.append(waiting.release)
     app.add_routes(api().routes())

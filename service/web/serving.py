@@ -15,6 +15,8 @@ from service.web import operations
 from service.web.waiting import WAITING
 
 NOTICE_S = 2.0
+# Requests that are not answered when the grace is over are cut off.
+CUT_S = 0.5
 BACKLOG = 1024
 # mallopt(3), M_MMAP_THRESHOLD: from this size on, glibc gives memory back to the system when it is
 # freed. Set by hand it stays; else it grows with what is freed, and large bodies leave their memory
@@ -41,7 +43,7 @@ async def serve(app: web.Application, place: Place, grace_s: float, stop: asynci
     """
     _give_memory_back()
     # Bodies arrive as they were sent: a gzip bomb must not unpack before we refuse it.
-    runner = web.AppRunner(app, auto_decompress=False, access_log=None, shutdown_timeout=grace_s)
+    runner = web.AppRunner(app, auto_decompress=False, access_log=None, shutdown_timeout=CUT_S)
     await runner.setup()
     try:
         site = await _site(runner, place)
@@ -50,15 +52,16 @@ async def serve(app: web.Application, place: Place, grace_s: float, stop: asynci
         readiness = app[operations.READINESS]
         readiness.draining = True
         log.get().info("draining", requests=readiness.busy, grace_s=grace_s)
+        deadline = asyncio.get_running_loop().time() + grace_s
         if place.listener is None:
             # A balancer reads /readyz and takes us out before connections are refused; where `up`
             # holds the socket, there is none.
-            await asyncio.sleep(min(NOTICE_S, grace_s))
+            await asyncio.sleep(min(NOTICE_S, grace_s / 4))
         await site.stop()
         await app[WAITING].release(app)
         # The runner drops what still arrives of a body, so it is cleaned up only after that.
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(grace_s):
+            async with asyncio.timeout_at(deadline):
                 await readiness.idle.wait()
     finally:
         await runner.cleanup()

@@ -34,7 +34,12 @@ class Cutter:
     async def serve(
         self, target: Path, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
-        server_reader, server_writer = await asyncio.open_unix_connection(str(target))
+        try:
+            server_reader, server_writer = await asyncio.open_unix_connection(str(target))
+        except OSError:
+            # The server is away, which the client learns at once.
+            writer.transport.abort()
+            return
         ready = asyncio.Event()
         deaf = asyncio.Event()
         back = asyncio.create_task(_answers(server_reader, writer, ready, deaf))

@@ -6,12 +6,24 @@ import json
 import os
 import sys
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from service.store.database import Database
 from tests.conftest import PRICE
 
 ROOT = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """The checkout whose code runs; ``said``, where given, keeps what they say once ready."""
+
+    root: Path
+    said: list[bytes] | None = None
+
+
+HERE = Origin(ROOT)
 
 
 @contextlib.asynccontextmanager
@@ -21,6 +33,7 @@ async def work(
     *,
     lease_s: float = 2.0,
     grace_s: float = 10.0,
+    origin: Origin = HERE,
     **settings: object,
 ) -> AsyncIterator[asyncio.subprocess.Process]:
     """
@@ -37,31 +50,36 @@ async def work(
         "decoders": 1,
         "second_look": 0,
     }
-    async with _running("work", where, told | settings, says="working") as (process, _):
+    running = _running("work", where, told | settings, says="working", origin=origin)
+    async with running as (process, _):
         yield process
 
 
 @contextlib.asynccontextmanager
 async def serve(
-    where: Database, **settings: object
+    where: Database, *, origin: Origin = HERE, **settings: object
 ) -> AsyncIterator[tuple[asyncio.subprocess.Process, str]]:
     """Start an API process; gives it and its address.  ``settings`` are as those of ``work``."""
     told_to = {"port": 0, "grace_s": 1, **settings}
-    async with _running("serve", where, told_to, says="serving") as (process, told):
+    running = _running("serve", where, told_to, says="serving", origin=origin)
+    async with running as (process, told):
         yield process, told["address"]
 
 
 @contextlib.asynccontextmanager
-async def deliver(where: Database) -> AsyncIterator[asyncio.subprocess.Process]:
+async def deliver(
+    where: Database, *, origin: Origin = HERE, **settings: object
+) -> AsyncIterator[asyncio.subprocess.Process]:
     """Start a process that delivers callbacks, to loopback too."""
-    settings = {"callback_hosts": "127.0.0.1"}
-    async with _running("deliver", where, settings, says="delivering") as (process, _):
+    told = {"callback_hosts": "127.0.0.1", **settings}
+    running = _running("deliver", where, told, says="delivering", origin=origin)
+    async with running as (process, _):
         yield process
 
 
 @contextlib.asynccontextmanager
 async def _running(
-    role: str, where: Database, settings: Mapping[str, object], *, says: str
+    role: str, where: Database, settings: Mapping[str, object], *, says: str, origin: Origin
 ) -> AsyncIterator[tuple[asyncio.subprocess.Process, dict[str, str]]]:
     """Run a role until the end of the block; gives it and what it said when it was ready."""
     own = {name: value for name, value in os.environ.items() if not name.startswith("MODERATION_")}
@@ -71,19 +89,19 @@ async def _running(
         "-m",
         "service",
         role,
-        cwd=ROOT,
+        cwd=origin.root,
         env=own | {f"MODERATION_{name.upper()}": str(value) for name, value in told.items()},
         stderr=asyncio.subprocess.PIPE,
     )
     assert process.stderr is not None
     lines: list[str] = []
-    rest: asyncio.Task[bytes] | None = None
+    rest: asyncio.Task[None] | None = None
     try:
         while f'"{says}"' not in (line := (await process.stderr.readline()).decode()):
             assert line, f"{role} ended at its start: {lines}"
             lines.append(line)
         # Nobody needs the rest, but a full pipe would stop the process.
-        rest = asyncio.create_task(process.stderr.read())
+        rest = asyncio.create_task(_keep(process.stderr, origin.said))
         yield process, json.loads(line)
     finally:
         if process.returncode is None:
@@ -91,3 +109,9 @@ async def _running(
         await process.wait()
         if rest is not None:
             await rest
+
+
+async def _keep(stderr: asyncio.StreamReader, said: list[bytes] | None) -> None:
+    while some := await stderr.read(65_536):
+        if said is not None:
+            said.append(some)

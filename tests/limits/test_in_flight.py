@@ -6,6 +6,7 @@ import signal
 import statistics
 import time
 from datetime import timedelta
+from typing import Any
 
 from aiohttp import web
 
@@ -39,7 +40,7 @@ async def test_two_processes_keep_one_limit(
 ) -> None:
     """With work for eight times as many, the upstream sees as many calls at once as allowed."""
     endpoint.answer = together()
-    limit = {"upstream_max_in_flight": LIMIT}
+    limit: dict[str, Any] = {"upstream_max_in_flight": LIMIT}
     async with (
         processes.work(where, endpoint.url, **limit),
         processes.work(where, endpoint.url, **limit),
@@ -107,7 +108,7 @@ async def test_calls_of_a_killed_worker_count_until_its_lease_ends(
     until = asyncio.Event()
     endpoint.answer = hanging(until)
     lease_s = 3.0
-    limit = {"upstream_max_in_flight": 2}
+    limit: dict[str, Any] = {"upstream_max_in_flight": 2}
     async with processes.work(where, endpoint.url, lease_s=lease_s, **limit) as victim:
         await queue(pool, 2)
 
@@ -136,7 +137,7 @@ async def test_stopped_worker_lets_go_of_those_who_wait(
     """On SIGTERM uploads that wait for room are due again at once, uncharged; no call begins."""
     until = asyncio.Event()
     endpoint.answer = hanging(until)
-    limit = {"upstream_max_in_flight": 1}
+    limit: dict[str, Any] = {"upstream_max_in_flight": 1}
     async with processes.work(where, endpoint.url, lease_s=60, **limit) as process:
         await queue(pool, 5)
         await until_states(owner, working=5)

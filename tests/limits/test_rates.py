@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import timedelta
 from itertools import combinations
+from typing import Any
 
 import pytest
 
@@ -48,7 +49,7 @@ async def test_two_processes_keep_one_rate(
     pool: Pool, where: Database, owner: Owner, endpoint: Endpoint
 ) -> None:
     """In every window the calls fit the rate, and the rate is used."""
-    rate = {"upstream_requests_per_minute": PER_MINUTE}
+    rate: dict[str, Any] = {"upstream_requests_per_minute": PER_MINUTE}
     async with (
         processes.work(where, endpoint.url, **rate),
         processes.work(where, endpoint.url, **rate),

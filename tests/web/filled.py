@@ -26,7 +26,7 @@ ENDED = (
     Ended("refused", state="failed", day=3, image=b"4"),
 )
 # Nobody calls it: no worker runs.
-UPSTREAM = {
+UPSTREAM: dict[str, Any] = {
     "upstream_url": "https://api.example.com/v1",
     "upstream_key": "secret-key",
     "upstream_price_usd": 0.05,

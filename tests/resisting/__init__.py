@@ -1,0 +1,1 @@
+"""What keeps the service going where something else does not."""
