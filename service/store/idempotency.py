@@ -15,12 +15,20 @@ _ADD = """
     INSERT INTO idempotency_keys (platform, key, request_sha256, upload_id, status, body)
     VALUES ($1, $2, $3, $4, $5, $6)
 """
-_ANSWER = "UPDATE idempotency_keys SET status = $3, body = $4 WHERE platform = $1 AND key = $2"
+# The answer of an upload that was deleted meanwhile stays empty.
+_ANSWER = """
+    UPDATE idempotency_keys SET status = $3, body = $4
+     WHERE platform = $1 AND key = $2 AND body <> ''
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class FirstAnswer:
-    """What the first request with a key was answered, and the digest of what it asked."""
+    """
+    What the first request with a key was answered, and the digest of what it asked.
+
+    ``body`` is empty where the upload was deleted since.
+    """
 
     request_sha256: bytes
     upload_id: UUID

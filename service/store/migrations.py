@@ -2,8 +2,9 @@
 Numbered SQL files, applied once each, in order, by whoever starts first.
 
 A file ``NNNN_verb_noun.sql`` runs in one transaction under a lock and a statement timeout, so that
-it can never hold a busy table.  A file with a line ``-- no-transaction`` runs as it is, for
-statements such as CREATE INDEX CONCURRENTLY.
+it can never hold a busy table.  Each line ``-- no-transaction`` begins a part that runs by itself,
+for a statement such as CREATE INDEX CONCURRENTLY; a file with such lines must bear to be applied
+again, where it did not come to its end.
 """
 
 import asyncio
@@ -170,14 +171,15 @@ async def _may_become(conn: Conn, role: str) -> bool:
 async def _apply_one(conn: Conn, migration: Migration) -> None:
     for tries_left in reversed(range(TRIES)):
         try:
-            if _NO_TRANSACTION.search(migration.sql):
-                await conn.execute(migration.sql)
-                await _note(conn, migration)
-            else:
-                async with conn.transaction():
-                    await conn.execute(TIMEOUTS)
-                    await conn.execute(migration.sql)
+            first, *alone = _NO_TRANSACTION.split(migration.sql)
+            async with conn.transaction():
+                await conn.execute(f"{TIMEOUTS};\n{first}")
+                if not alone:
                     await _note(conn, migration)
+            for part in alone:
+                await conn.execute(part)
+            if alone:
+                await _note(conn, migration)
         except asyncpg.LockNotAvailableError:
             # A long transaction holds the table; letting go and asking again lets others pass.
             if not tries_left:

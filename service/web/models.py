@@ -112,7 +112,11 @@ class FetchView(BaseModel):
 
 
 class UploadView(BaseModel):
-    """One upload, with its description and pictures once it is done."""
+    """
+    One upload, with its description and pictures once it is done.
+
+    Of one that was deleted (state ``deleted``) it tells what it came to and what it cost.
+    """
 
     id: UUID
     platform: str
@@ -166,6 +170,9 @@ def of_record(row: Row) -> RecordView:
 
 def _fields(row: Row) -> dict[str, Any]:
     values = dict(row)
+    if values["state"] == "deleted":
+        # Others may have its result, and keep the proof of it.
+        values |= {"proof": None, "heat_sha256": None}
 
     def link(name: str, column: str) -> str | None:
         return f"/v1/uploads/{values['id']}/images/{name}" if values[column] is not None else None

@@ -46,6 +46,7 @@ STATUS: Mapping[str, int] = {
     "ruleset_moved": 409,
     "undo_window_over": 409,
     "view_exists": 409,
+    "deleted": 410,
     "endpoint_changed": 412,
     "platform_changed": 412,
     "queue_changed": 412,

@@ -8,13 +8,13 @@ import asyncpg
 from aiohttp import web
 from pydantic import BaseModel, Field, RootModel
 
-from service import log, revealing
+from service import erasing, log, revealing
 from service.errors import InputRefused
 from service.intake import Accepted, Intake
 from service.pictures.headers import Limits
 from service.store import idempotency, images, uploads
 from service.store.database import UNREACHABLE
-from service.web import BEARER, POOL, bodies, gating, models, person
+from service.web import BEARER, POOL, actor, bodies, gating, models, person
 from service.web.admission import SHARE
 from service.web.gating import GateView
 from service.web.openapi import Api
@@ -105,13 +105,19 @@ def add_to(api: Api) -> None:
         answers={200: models.UploadView},
     )(read_upload)
     api.operation(
+        "DELETE",
+        "/v1/uploads/{id}",
+        roles=("platform", "admin"),
+        answers={204: ""},
+    )(delete_upload)
+    api.operation(
         "GET",
         "/v1/uploads/{id}/images/{name}",
         roles=("platform", "moderator"),
         answers={200: "image/*", 304: ""},
         headers={"If-None-Match": "entity tags of what is kept: 304 if it is one of them"},
         sends={200: _PICTURE_HEADERS, 304: _PICTURE_HEADERS},
-        refusals=("reveal_required", "exposure_budget_spent"),
+        refusals=("deleted", "reveal_required", "exposure_budget_spent"),
     )(read_image)
 
 
@@ -133,6 +139,8 @@ async def receive_upload(request: web.Request, *, query: UploadQuery) -> web.Res
         # A repeated request gets the gate of now: the first answer may have been an early hold.
         return gating.respond(await gating.after(request, platform, upload, seconds))
     if isinstance(taken, idempotency.FirstAnswer):
+        if not taken.body:  # Deleted since, and the answer with it: what is left is told.
+            return _answer(taken.upload_id, 200, await _shown(request, taken.upload_id))
         return _answer(taken.upload_id, taken.status, taken.body)
     ended = await _ended(request, taken.upload.id, key, seconds) if seconds else None
     if ended is None:
@@ -176,17 +184,22 @@ async def _ended(request: web.Request, upload: UUID, key: str | None, seconds: i
 
 async def read_upload(request: web.Request, *, path: UploadPath) -> web.Response:
     """Tell all about one upload."""
+    return web.json_response(text=await _shown(request, path.id))
+
+
+async def delete_upload(request: web.Request, *, path: UploadPath) -> web.Response:
+    """Delete an upload's pictures and description; what it came to and cost stays known."""
     async with request.app[POOL].acquire() as conn:
-        row = await uploads.get(conn, path.id, request[BEARER].platform)
-    if row is None:
-        raise InputRefused("not_found", f"nothing is at {request.path}")
-    return web.json_response(text=models.of_row(row).model_dump_json())
+        await erasing.erase(conn, path.id, request[BEARER].platform, actor(request))
+    return web.Response(status=204)
 
 
 async def read_image(request: web.Request, *, path: ImagePath) -> web.Response:
     """Give the bytes of one of an upload's pictures; they never change."""
     async with request.app[POOL].acquire() as conn:
         row = await uploads.get(conn, path.id, request[BEARER].platform)
+        if row is not None and row["state"] == "deleted":
+            raise _deleted(path.id)
         column = "canonical" if path.name == "original" else path.name
         sha256: bytes | None = row[f"{column}_sha256"] if row else None
         if sha256 is None:
@@ -207,8 +220,23 @@ async def read_image(request: web.Request, *, path: ImagePath) -> web.Response:
             return web.Response(status=304, headers=headers)
         if guarded:
             await revealing.expose(conn, person(request), path.id, sha256)
-        image = await images.get(conn, sha256)
+        try:
+            image = await images.get(conn, sha256)
+        except LookupError as error:  # Deleted since its row was read.
+            raise _deleted(path.id) from error
     return web.Response(body=image.data, content_type=image.mime, headers=headers)
+
+
+async def _shown(request: web.Request, upload: UUID) -> str:
+    async with request.app[POOL].acquire() as conn:
+        row = await uploads.get(conn, upload, request[BEARER].platform)
+    if row is None:
+        raise InputRefused("not_found", f"nothing is at {request.path}")
+    return models.of_row(row).model_dump_json()
+
+
+def _deleted(upload: UUID) -> InputRefused:
+    return InputRefused("deleted", f"upload {upload} was deleted, and its pictures with it")
 
 
 def _body(accepted: Accepted) -> str:

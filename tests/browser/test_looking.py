@@ -105,3 +105,12 @@ async def test_a_spent_budget_is_refused_kindly_and_the_case_handed_over(
 
     assert not any(one.endswith("/images/original") for one in seat.requests)
     seat.check(f"403 /v1/reviews/{upload}/reveal")
+
+
+async def test_a_case_that_was_deleted_says_so(api: Api, pool: Pool, seat: Seat) -> None:
+    """It is no fault: the page tells calmly that nothing is left to look at."""
+    upload = await opened(api, pool, seat)
+    assert (await api.admin.ask("DELETE", f"/v1/uploads/{upload}"))[0] == 204
+    await seat.open(f"case/{upload}")
+    await expect(seat.page.get_by_role("heading", name="This upload was deleted")).to_be_visible()
+    await expect(seat.page.get_by_role("alert")).to_have_count(0)

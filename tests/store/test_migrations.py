@@ -129,6 +129,23 @@ async def test_concurrent_index_is_built_while_another_starter_waits(
     assert await bare.fetchval("SELECT indisvalid FROM pg_index WHERE indexrelid = 'a_b'::regclass")
 
 
+async def test_a_file_of_several_parts_goes_on_where_it_was_cut_off(
+    bare: Owner, tmp_path: Path
+) -> None:
+    """Its first part is a transaction, each other runs by itself; it is noted when all have run."""
+    first = "CREATE TABLE IF NOT EXISTS a (b int, c int)"
+    index = "-- no-transaction\nCREATE INDEX CONCURRENTLY IF NOT EXISTS a_{0} ON a ({0})"
+    broken = "\n".join([first, index.format("b"), "-- no-transaction\nSELECT 1 / 0"])
+    with pytest.raises(asyncpg.DivisionByZeroError):
+        await migrations.apply(bare, migrations.read(folder(tmp_path, _0001_make_a=broken)))
+    assert await migrations.level(bare) == 0
+    mended = "\n".join([first, index.format("b"), index.format("c")])
+    applied = await migrations.apply(bare, migrations.read(folder(tmp_path, _0001_make_a=mended)))
+    assert applied == ["0001_make_a.sql"]
+    names = await bare.fetch("SELECT indexrelid::regclass::text FROM pg_index WHERE indisvalid")
+    assert {"a_b", "a_c"} <= {row[0] for row in names}
+
+
 async def test_held_table_is_waited_for(
     empty: Database, bare: Owner, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -45,8 +45,13 @@ async function show(main, id, signal) {
   const known = desk.taken(id);
   const [found, queue] = known
     ? [{ upload: known.case, revision: known.case.review.revision }, known.queue]
-    : await Promise.all([read(`/v1/reviews/${id}`, {}, signal), queueNamed(query().queue, signal)]);
+    : await Promise.all([reviewed(id, signal), queueNamed(query().queue, signal)]);
   if (signal.aborted) return;
+  if (!found) {
+    const text = "Its pictures and description are gone; what was decided is in the audit trail.";
+    fill(main, heading("This upload was deleted"), h("p", { class: "panel" }, text));
+    return;
+  }
   const one = new Case(main, found, queue, signal);
   one.draw();
   if (!known && is("moderator")) desk.lease(id).catch((problem) => one.refused(problem));
@@ -57,6 +62,18 @@ async function show(main, id, signal) {
     if (name && is("moderator")) desk.refill(name).catch(failed);
     one.tellHistory().catch(failed);
   });
+}
+
+/** Read a case; null if its upload was deleted. */
+async function reviewed(id, signal) {
+  try {
+    return await read(`/v1/reviews/${id}`, {}, signal);
+  } catch (problem) {
+    if (problem.status !== 404) throw problem;
+    const upload = await read(`/v1/uploads/${id}`, {}, signal).catch(() => null);
+    if (upload?.state !== "deleted") throw problem;
+    return null;
+  }
 }
 
 async function queueNamed(name, signal) {
