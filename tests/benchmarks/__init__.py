@@ -1,1 +1,1 @@
-"""Benchmarks, run by hand; pytest collects none of them, and none of them asserts a time."""
+"""Benchmarks, run by hand: ``python -m tests.benchmarks`` lists them; none asserts a time."""

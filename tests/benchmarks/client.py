@@ -10,15 +10,12 @@ import contextlib
 import gc
 import itertools
 import json
-import os
-import platform
 import random
 import statistics
 import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,7 +24,7 @@ from PIL import Image
 
 from service.edits import Edit
 from tests import draw, upstream
-from tests.benchmarks import stub
+from tests.benchmarks import machine, stub
 from tests.benchmarks.contenders import (
     ALL,
     DIALECT_NAMES,
@@ -123,14 +120,10 @@ def main(rounds: int, calls: int, limit_s: float, *, as_json: bool) -> None:
       python -m tests.benchmarks.client --rounds 3 --calls 4
       python -m tests.benchmarks.client --rounds 15 --json > client.json
     """  # noqa: D301  # click reads \b as "keep these lines"
-    load_before = os.getloadavg()[0]
+    load = machine.Load.now()
     lanes = asyncio.run(_measured(rounds, calls, limit_s))
     facts = {
-        "cores": os.cpu_count(),
-        "python": platform.python_version(),
-        "system": f"{platform.system()} {platform.machine()}",
-        **{name: version(name) for name in PACKAGES},
-        "load": f"{load_before:.1f} before, {os.getloadavg()[0]:.1f} after",
+        **load.facts(*PACKAGES),
         "rounds": len(lanes[0].blocks),
         "calls a block": calls,
     }

@@ -49,7 +49,7 @@ class Contender:
 @asynccontextmanager
 async def _floor(dialect: str, url: str, edit: Edit) -> AsyncIterator[Call]:
     """Send ready bytes over a bare socket, find the image's string in what comes, decode that."""
-    request = DIALECTS[dialect].build(edit, _upstream(dialect, url))
+    request = DIALECTS[dialect].build(edit, upstream_of(dialect, url))
     address = urlsplit(request.url)
     headers = {"Host": address.netloc, "Content-Length": str(len(request.body)), **request.headers}
     lines = [f"POST {address.path} HTTP/1.1", *(f"{name}: {headers[name]}" for name in headers)]
@@ -88,7 +88,7 @@ async def _receive(connection: socket.socket, buffer: bytearray) -> None:
 
 @asynccontextmanager
 async def _ours(dialect: str, url: str, edit: Edit) -> AsyncIterator[Call]:
-    upstream = _upstream(dialect, url)
+    upstream = upstream_of(dialect, url)
     async with EditsClient() as client:
 
         async def call() -> Got:
@@ -115,7 +115,8 @@ async def _sdk(decode: Callable[[str], bytes], url: str, edit: Edit) -> AsyncIte
         yield call
 
 
-def _upstream(dialect: str, url: str) -> Upstream:
+def upstream_of(dialect: str, url: str) -> Upstream:
+    """Describe the stub as it is configured."""
     return Upstream(
         name="stub",
         url=url,

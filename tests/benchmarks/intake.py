@@ -18,7 +18,7 @@ from typing import Final
 
 import click
 
-from tests.benchmarks import arrivals, taking
+from tests.benchmarks import arrivals, machine, taking
 from tests.benchmarks.arrivals import Arrival
 from tests.benchmarks.taking import Bench, Block
 
@@ -160,7 +160,7 @@ def _stage(name: str, rate: float, blocks: Sequence[Block], bench: Bench) -> Sta
         longest=times[-1],
         p99_rounds=[arrivals.percentile(block.times() or [0.0], 0.99) for block in blocks],
         statuses=arrivals.statuses(ended),
-        memory_mb=taking.highest_mb(bench.service_pid),
+        memory_mb=machine.highest_mb(bench.service_pid),
         service_cpu_ms=sum(block.service_s for block in blocks) * 1000 / len(times),
         postgres_cpu_ms=sum(block.postgres_s for block in blocks) * 1000 / len(times),
     )

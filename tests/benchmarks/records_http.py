@@ -13,7 +13,7 @@ import aiohttp
 from service import administering
 from service.store.database import Database, speak_json
 from service.store.records import Filter
-from tests.benchmarks import arrivals, taking
+from tests.benchmarks import arrivals, machine
 from tests.benchmarks.records_kinds import DAYS, KINDS, PAGE, Kind, counts
 from tests.flows import processes
 
@@ -80,13 +80,13 @@ async def _asked(
 ) -> Answered:
     for query in queries[: len(queries) // 4]:
         await _answer(session, path, query)
-    before = taking.cpu_s(pids[0]), taking.family_cpu_s(pids[1])
+    before = machine.cpu_s(pids[0]), machine.family_cpu_s(pids[1])
     took, size = [], 0
     for query in queries:
         began = time.perf_counter()
         size += await _answer(session, path, query)
         took.append((time.perf_counter() - began) * 1000)
-    after = taking.cpu_s(pids[0]), taking.family_cpu_s(pids[1])
+    after = machine.cpu_s(pids[0]), machine.family_cpu_s(pids[1])
     service_ms, postgres_ms = (
         round((end - begin) * 1000 / len(queries), 2)
         for begin, end in zip(before, after, strict=True)

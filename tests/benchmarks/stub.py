@@ -8,6 +8,8 @@ import asyncio
 import base64
 import json
 import multiprocessing
+import random
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
@@ -23,6 +25,7 @@ BEFORE_IMAGE: Final[Mapping[str, bytes]] = {
 }
 _KEPT_OPEN_S = 600.0
 _START_S = 30.0
+_BACKLOG = 2048
 
 
 def answer(dialect: str, image: bytes, text: str) -> bytes:
@@ -43,16 +46,24 @@ def answer(dialect: str, image: bytes, text: str) -> bytes:
 
 
 @contextmanager
-def running(answers: Mapping[str, bytes]) -> Iterator[str]:
+def running(
+    answers: Mapping[str, bytes], waits_s: Mapping[str, tuple[float, float]] | None = None
+) -> Iterator[str]:
     """
     Serve while the context is open; gives the server's address.
 
+    A GET of a folder tells how many calls of it were under way at once, at most.
+
     Args:
         answers: The first folder of a URL, and the answer to every POST below it.
+        waits_s: The least and the most that answers of a folder are held back, seconds; each its
+            own time between them.  Those of a folder that is not here come at once.
     """
     spawn = multiprocessing.get_context("spawn")
     ours, theirs = spawn.Pipe()
-    process = spawn.Process(target=_serve, args=(dict(answers), theirs), daemon=True)
+    process = spawn.Process(
+        target=_serve, args=(dict(answers), dict(waits_s or {}), theirs), daemon=True
+    )
     process.start()
     theirs.close()
     try:
@@ -63,20 +74,35 @@ def running(answers: Mapping[str, bytes]) -> Iterator[str]:
         process.join()
 
 
-def _serve(answers: Mapping[str, bytes], ready: Connection) -> None:
-    asyncio.run(_served(answers, ready))
+def _serve(
+    answers: Mapping[str, bytes], waits_s: Mapping[str, tuple[float, float]], ready: Connection
+) -> None:
+    asyncio.run(_served(answers, waits_s, ready))
 
 
-async def _served(answers: Mapping[str, bytes], ready: Connection) -> None:
+async def _served(
+    answers: Mapping[str, bytes], waits_s: Mapping[str, tuple[float, float]], ready: Connection
+) -> None:
+    now, most = Counter[str](), Counter[str]()
+
     async def post(request: web.Request) -> web.Response:
+        folder = request.match_info["folder"]
         await request.read()
-        body = answers[request.match_info["folder"]]
-        return web.Response(body=body, content_type="application/json")
+        now[folder] += 1
+        most[folder] = max(most[folder], now[folder])
+        if folder in waits_s:
+            await asyncio.sleep(random.uniform(*waits_s[folder]))
+        now[folder] -= 1
+        return web.Response(body=answers[folder], content_type="application/json")
+
+    async def get(request: web.Request) -> web.Response:
+        return web.json_response(most[request.match_info["folder"]])
 
     application = web.Application(client_max_size=2**30)
     application.router.add_post("/{folder}/{path:.+}", post)
+    application.router.add_get("/{folder}", get)
     runner = web.AppRunner(application, access_log=None, keepalive_timeout=_KEPT_OPEN_S)
     await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    await web.TCPSite(runner, "127.0.0.1", 0, backlog=_BACKLOG).start()
     ready.send(runner.addresses[0][1])
     await asyncio.Event().wait()
