@@ -1,7 +1,6 @@
-"""What operators and load balancers ask: health, readiness, metrics, the API's own description."""
+"""What operators and load balancers ask: health, readiness, the API's own description."""
 
 import asyncio
-import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,17 +9,13 @@ from datetime import datetime
 from pathlib import Path
 
 import asyncpg
-import prometheus_client
 from aiohttp import web
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from pydantic import BaseModel
 
-from service.store import Row, deliveries, endpoints, migrations, uploads, upstreams
+from service.store import migrations, upstreams
 from service.store.database import UNREACHABLE
-from service.web import POOL, problems
+from service.web import POOL, headroom, metrics, problems
 from service.web.openapi import Api
-
-FULL_DISK = 0.85
 
 
 @dataclass(slots=True)
@@ -49,25 +44,6 @@ class Readiness:
                 self.idle.set()
 
 
-@dataclass(frozen=True, slots=True)
-class Metrics:
-    """The process's metrics."""
-
-    registry: CollectorRegistry
-    seconds: Histogram
-    backlog: Gauge
-    oldest: Gauge
-    upstream_up: Gauge
-    upstream_calls: Gauge
-    upstream_failures: Gauge
-    upstream_slowed: Gauge
-    endpoints: Gauge
-    undelivered: Gauge
-    oldest_undelivered: Gauge
-    bodies: Gauge
-    overloaded: Counter
-
-
 class Paused(BaseModel):
     """An upstream that is down or refuses our key; ``reason`` is the outcome that told so."""
 
@@ -88,46 +64,6 @@ class Health(BaseModel):
 
 
 READINESS = web.AppKey("readiness", Readiness)
-METRICS = web.AppKey("metrics", Metrics)
-
-
-def new_metrics() -> Metrics:
-    """Make a registry of its own, so that two applications in one process do not collide."""
-    registry = CollectorRegistry()
-
-    def gauge(name: str, meaning: str, label: str) -> Gauge:
-        return Gauge(f"moderation_{name}", meaning, (label,), registry=registry)
-
-    return Metrics(
-        registry=registry,
-        seconds=Histogram(
-            "moderation_http_request_seconds",
-            "Time to answer a request",
-            ("method", "route", "status"),
-            registry=registry,
-        ),
-        backlog=gauge("uploads_unfinished", "Uploads by state", "state"),
-        oldest=gauge("uploads_oldest_seconds", "Age of the oldest unfinished upload", "state"),
-        upstream_up=gauge("upstream_up", "0 while it is paused", "upstream"),
-        upstream_calls=gauge("upstream_calls_under_way", "Calls not answered yet", "upstream"),
-        upstream_failures=gauge("upstream_failures_in_a_row", "Since its last answer", "upstream"),
-        upstream_slowed=gauge(
-            "upstream_slowed_to_per_minute", "Calls a minute after a 429, recovering", "upstream"
-        ),
-        endpoints=gauge("callback_endpoints", "By standing: well, failing, disabled", "standing"),
-        undelivered=Gauge(
-            "moderation_callbacks_waiting", "Deliveries to be made", registry=registry
-        ),
-        oldest_undelivered=Gauge(
-            "moderation_callbacks_oldest_seconds", "Age of the oldest of these", registry=registry
-        ),
-        bodies=Gauge(
-            "moderation_http_body_bytes", "Bodies of requests being taken", registry=registry
-        ),
-        overloaded=Counter(
-            "moderation_http_overloaded", "Requests refused for want of room", registry=registry
-        ),
-    )
 
 
 @web.middleware
@@ -140,7 +76,7 @@ async def measure(request: web.Request, handler: problems.Handler) -> web.Stream
         # A connection kept open would bring more requests to a process that is leaving.
         response.force_close()
     resource = request.match_info.route.resource
-    request.app[METRICS].seconds.labels(
+    request.app[metrics.METRICS].seconds.labels(
         request.method, resource.canonical if resource else "none", str(response.status)
     ).observe(time.perf_counter() - begin)
     return response
@@ -155,7 +91,7 @@ def add_to(api: Api) -> None:
         "/metrics",
         answers={200: "text/plain"},
         refusals=("database_unavailable",),
-    )(metrics)
+    )(metrics.metrics)
 
     async def openapi(_: web.Request) -> web.Response:
         """Describe the API in OpenAPI 3.1."""
@@ -174,9 +110,8 @@ async def readyz(request: web.Request) -> web.Response:
     readiness = request.app[READINESS]
     if readiness.draining:
         return _health("draining")
-    disk = shutil.disk_usage(readiness.disk)
-    if disk.used > FULL_DISK * disk.total:
-        return _health(f"the disk is over {FULL_DISK:.0%} full")
+    if full := headroom.full_disk(readiness.disk):
+        return _health(full)
     try:
         async with request.app[POOL].acquire() as conn:
             have = await migrations.level(conn)
@@ -191,38 +126,6 @@ async def readyz(request: web.Request) -> web.Response:
         if row["down_since"] is not None
     ]
     return _health("ok", paused)
-
-
-async def metrics(request: web.Request) -> web.Response:
-    """Give the metrics in Prometheus' text format."""
-    own = request.app[METRICS]
-    async with request.app[POOL].acquire() as conn:
-        rows = {row["state"]: row for row in await uploads.backlog(conn)}
-        _show_upstreams(own, await upstreams.listed(conn))
-        for standing, number in (await endpoints.standing(conn)).items():
-            own.endpoints.labels(standing).set(number)
-        waiting = await deliveries.backlog(conn)
-    own.undelivered.set(waiting.number)
-    own.oldest_undelivered.set(waiting.oldest_s)
-    for state in ("queued", "working"):
-        row = rows.get(state)
-        own.backlog.labels(state).set(row["uploads"] if row else 0)
-        own.oldest.labels(state).set(row["oldest_s"] if row else 0)
-    return web.Response(
-        body=prometheus_client.generate_latest(own.registry),
-        headers={"Content-Type": prometheus_client.CONTENT_TYPE_LATEST},
-    )
-
-
-def _show_upstreams(own: Metrics, rows: list[Row]) -> None:
-    for gauge in (own.upstream_up, own.upstream_calls, own.upstream_failures, own.upstream_slowed):
-        gauge.clear()  # One that nobody uses any more must not stay as it was.
-    for row in rows:
-        own.upstream_up.labels(row["name"]).set(row["down_since"] is None)
-        own.upstream_calls.labels(row["name"]).set(row["under_way"])
-        own.upstream_failures.labels(row["name"]).set(row["failures"])
-        if row["slowed_to"] is not None:
-            own.upstream_slowed.labels(row["name"]).set(row["slowed_to"])
 
 
 def _health(status: str, paused: list[Paused] | None = None) -> web.Response:

@@ -1,0 +1,1 @@
+"""Files for those who watch the service: a Grafana dashboard, and alert rules for Prometheus."""

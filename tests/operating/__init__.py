@@ -1,0 +1,1 @@
+"""What operators run: fsck, doctor, metrics, the dashboard and the alerts."""
