@@ -120,7 +120,7 @@ class Attempting:
             received = await images.get(conn, claim.image_sha256)
             known = claim.canonical_sha256
             canonical = await images.get(conn, known) if known else None
-            kept = await kept_edits.get(conn, claim.id)
+            kept = await kept_edits.get(conn, claim.id) if claim.again else None
             edited = None
             if kept is not None:
                 edited = Edited(
@@ -140,9 +140,11 @@ class Attempting:
 
         None if all have refused it: the one that was left may have been taken out of the settings.
         """
-        async with self._pool.acquire() as conn:
-            refusers = await attempts.refusers(conn, job.claim.id)
-            met_down = await attempts.met_down(conn, job.claim.id)
+        refusers, met_down = set[str](), set[str]()
+        if job.claim.again:
+            async with self._pool.acquire() as conn:
+                refusers = await attempts.refusers(conn, job.claim.id)
+                met_down = await attempts.met_down(conn, job.claim.id)
         able = [one for one in self._upstreams if _unable(job.version, one) is None]
         ordered = routing.order(able, job.canonical.sha256)
         willing = [one for one in ordered if one.name not in refusers]

@@ -63,10 +63,8 @@ async def succeed(conn: Conn, claim: uploads.Claim, done: Described, public_url:
     """
     async with conn.transaction():
         await _finish(conn, claim, "done", done.outcome, done.verdict)
-        await images.add(conn, done.edited)
-        await images.add(conn, done.thumbnail)
-        if done.raw is not None:
-            await images.add(conn, done.raw)
+        pictures = (done.edited, done.thumbnail, done.raw, done.proof.heat)
+        await images.add_all(conn, (one for one in pictures if one is not None))
         await records.add(
             conn,
             claim.id,
@@ -106,6 +104,8 @@ async def fail(
         if completion is not None:
             await _complete(conn, claim, completion)
         if proof is not None:
+            if proof.heat is not None:
+                await images.add(conn, proof.heat)
             await proofs.add(conn, claim.id, claim.attempt, proof)
         await tell(conn, _ended(claim, "failed", outcome, "hold", 0, ()), public_url)
 
@@ -144,8 +144,7 @@ async def release(
 
 
 async def _keep(conn: Conn, claim: uploads.Claim, kept: Kept) -> None:
-    await images.add(conn, kept.edited)
-    await images.add(conn, kept.thumbnail)
+    await images.add_all(conn, (kept.edited, kept.thumbnail))
     edit = KeptEdit(
         attempt=kept.attempt,
         edited_sha256=kept.edited.sha256,

@@ -116,8 +116,8 @@ class DecoderProcess:
         self, head: dict[str, object], payloads: Sequence[bytes]
     ) -> tuple[dict[str, Any], list[bytes]]:
         requests, _ = self._pipes()
-        requests.write(wire.frame(head, payloads))
-        requests.writelines(payloads)
+        # One write: each wakes the child once, and the loop again for what the socket did not take.
+        requests.write(b"".join((wire.frame(head, payloads), *payloads)))
         await requests.drain()
         return await self._receive()
 

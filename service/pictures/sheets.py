@@ -48,13 +48,17 @@ def sheet(frames: Frames) -> tuple[Image.Image, int]:
     return page, shown
 
 
-def fitted(picture: Image.Image, box: tuple[int, int]) -> Image.Image:
-    """Scale a picture down in proportion until it fits; give it as it is where it does."""
+def fitted(picture: Image.Image, box: tuple[int, int], *, gap: float = 3.0) -> Image.Image:
+    """
+    Scale a picture down in proportion until it fits; give it as it is where it does.
+
+    ``gap``: how many times as large as wanted what is averaged by whole pixels beforehand stays.
+    """
     scale = min(box[0] / picture.width, box[1] / picture.height)
     if scale >= 1:
         return picture
     size = max(1, round(picture.width * scale)), max(1, round(picture.height * scale))
-    return picture.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
+    return picture.resize(size, Image.Resampling.LANCZOS, reducing_gap=gap)
 
 
 def _cell(size: tuple[int, int], columns: int, rows: int) -> tuple[int, int]:

@@ -1,13 +1,23 @@
 """Image bytes, stored once by their sha256; the only place that reads or writes them."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 
 from service.store import Conn
 
+_COLUMNS = ("sha256", "mime", "width", "height", "frames", "data")
 _ADD = """
     INSERT INTO images (sha256, mime, width, height, frames, data)
-    VALUES ($1, $2, $3, $4, $5, $6)
+    VALUES {rows}
     ON CONFLICT (sha256) DO NOTHING
+"""
+_REREAD = """
+    WITH page AS MATERIALIZED (
+        SELECT sha256, sha256(data) AS found FROM images
+         WHERE sha256 > $1 ORDER BY sha256 LIMIT $2)
+    SELECT (SELECT sha256 FROM page ORDER BY sha256 DESC LIMIT 1) AS last,
+           (SELECT coalesce(array_agg(sha256), '{}') FROM page WHERE found <> sha256) AS damaged
 """
 _GET = "SELECT sha256, mime, width, height, frames, data FROM images WHERE sha256 = $1"
 
@@ -30,9 +40,26 @@ class Image:
 
 async def add(conn: Conn, image: Image) -> None:
     """Store the image unless the same bytes are there already."""
-    await conn.execute(
-        _ADD, image.sha256, image.mime, image.width, image.height, image.frames, image.data
+    await add_all(conn, (image,))
+
+
+async def add_all(conn: Conn, added: Iterable[Image]) -> None:
+    """Store each of some images like ``add``, in one round trip."""
+    # Those who store the same ones at once wait for each other in this order, never in a circle.
+    ordered = sorted(added, key=lambda one: one.sha256)
+    values = [getattr(one, name) for one in ordered for name in _COLUMNS]
+    await conn.execute(_statement(len(ordered)), *values)
+
+
+@cache
+def _statement(count: int) -> str:
+    """Spell out the rows: asyncpg would ask for the types of arrays in the caller's transaction."""
+    width = len(_COLUMNS)
+    rows = (
+        ", ".join(f"${at}" for at in range(row * width + 1, (row + 1) * width + 1))
+        for row in range(count)
     )
+    return _ADD.format(rows=", ".join(f"({row})" for row in rows))
 
 
 async def get(conn: Conn, sha256: bytes) -> Image:
@@ -41,3 +68,14 @@ async def get(conn: Conn, sha256: bytes) -> Image:
     if row is None:
         raise LookupError(f"image {sha256.hex()} is not stored")
     return Image(**row)
+
+
+async def reread(conn: Conn, after: bytes, limit: int) -> tuple[bytes | None, list[bytes]]:
+    """
+    Digest the next ``limit`` images behind this key anew, in the database.
+
+    Returns:
+        The last key that was read, None if there was none; and those that are not their bytes'.
+    """
+    row = await conn.fetchrow(_REREAD, after, limit)
+    return (row["last"], row["damaged"]) if row else (None, [])

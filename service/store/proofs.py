@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from service.store import Conn, images
+from service.store import Conn
 from service.store.images import Image
 
 _ADD = """
@@ -30,8 +30,6 @@ class Proof:
 
 
 async def add(conn: Conn, upload: UUID, attempt: int, proof: Proof) -> None:
-    """Write the proof of an attempt."""
-    if proof.heat is not None:
-        await images.add(conn, proof.heat)
+    """Write the proof of an attempt, whose map is stored."""
     heat = proof.heat.sha256 if proof.heat else None
     await conn.execute(_ADD, upload, attempt, proof.verdict, proof.confined, proof.facts, heat)

@@ -177,6 +177,11 @@ class Claim:
     charges: int
     max_cost_microusd: int | None
 
+    @property
+    def again(self) -> bool:
+        """Whether there may have been an attempt before; numbers only grow, from 1."""
+        return self.attempt > 1
+
 
 async def add(conn: Conn, upload: NewUpload) -> datetime:
     """Queue the upload and wake a worker at commit; tell when it was received."""

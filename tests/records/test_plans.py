@@ -176,3 +176,28 @@ async def test_counts_are_read_from_their_rollup(many: Filled) -> None:
             plan = await _plan(conn, case_counts.summary(conn, wanted, by))
             assert re.search(r"(using|on) (case|rule)_counts_\w+", plan), plan
             assert "on cases" not in plan, (given, by, plan)
+
+
+# As long as nobody has analysed it, which autovacuum never does for one row.
+_UNKNOWN = "UPDATE pg_class SET relpages = 0, reltuples = -1 WHERE relname = 'search_settings'"
+_END = "SELECT * FROM derived_cases WHERE upload_id = ANY ($1::uuid[])"
+
+
+@pytest.mark.parametrize("mode", ["force_custom_plan", "force_generic_plan"])
+async def test_an_end_reads_nothing_of_other_uploads(
+    postgres: EmbeddedPostgres, many: Filled, mode: str
+) -> None:
+    """The case of one upload is made without reading uploads, records or the ledger whole."""
+    name = many.where.dsn.rpartition("@/")[2].partition("?")[0]
+    superuser = await asyncpg.connect(postgres.dsn(name, "postgres"))
+    try:
+        undone = superuser.transaction()
+        await undone.start()
+        await superuser.execute(f"{_UNKNOWN}; SET LOCAL plan_cache_mode = {mode}")
+        await superuser.execute(f"PREPARE ended AS {_END}")
+        rows = await superuser.fetch(f"EXPLAIN EXECUTE ended (ARRAY['{many.made[9].id}']::uuid[])")
+        plan = "\n".join(row[0] for row in rows)
+        await undone.rollback()
+    finally:
+        await superuser.close()
+    assert not re.search(r"Seq Scan on (uploads|records|attempts)\b", plan), plan
