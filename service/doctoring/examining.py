@@ -38,7 +38,6 @@ HERE: Final[dict[str, Here]] = {
 THERE: Final[dict[str, There]] = {
     "version": server.version,
     "durability": server.durability,
-    "writable": server.writable,
     "pooler": server.pooler,
     "connections": server.connections,
     "clock": server.clock,
@@ -85,7 +84,7 @@ async def _ask(subject: Subject) -> list[Line]:
     """Ask the database, if there is one."""
     name = "database"
     if subject.database is None:
-        return _lines(name, fail(subject.no_database or "", "see README, “Configuration”"))
+        return _lines(name, fail(subject.no_database or "", "see README, “Running it for real”"))
     try:
         pool = await subject.database.pool(size=1, name="doctor")
     except StartRefused as error:

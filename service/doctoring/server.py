@@ -37,16 +37,6 @@ async def durability(_: Subject, conn: Conn) -> Finding:
     return ok(said)
 
 
-async def writable(_: Subject, conn: Conn) -> Finding:
-    """See whether the server takes writes."""
-    if (await health.server(conn)).read_only:
-        return fail(
-            "the server only reads",
-            "connect to the primary: list the hosts with target_session_attrs=read-write",
-        )
-    return ok("it takes writes")
-
-
 async def level(_: Subject, conn: Conn) -> Finding:
     """See whether the schema is the one that this code needs."""
     needed = migrations.read(resources.folder("migrations"))

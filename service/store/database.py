@@ -223,6 +223,8 @@ def _refusal(dsn: str) -> Iterator[None]:
         if isinstance(error, ValueError) and not isinstance(error, asyncpg.InterfaceError):
             # Python's own words would quote a part of the password.
             reason = "its address is malformed; percent-encode special characters in the password"
+        if isinstance(error, asyncpg.TargetServerAttributeNotMatched):
+            reason = "no host of it takes writes; name the primary, or all hosts"
         if "startup parameter" in reason:
             reason += "; of a pooler: set MODERATION_POOLER=transaction"
         raise StartRefused(f"cannot open the database{_place(dsn)}: {reason}") from None

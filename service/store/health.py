@@ -11,7 +11,6 @@ _SERVER = """
            current_setting('synchronous_commit') AS synchronous_commit,
            current_setting('fsync') AS fsync,
            current_setting('full_page_writes') AS full_page_writes,
-           current_setting('transaction_read_only') = 'on' AS read_only,
            pg_database_size(current_database()) AS bytes,
            clock_timestamp() AS at
 """
@@ -66,7 +65,6 @@ class Server:
     synchronous_commit: str
     fsync: str
     full_page_writes: str
-    read_only: bool
     bytes: int
     at: datetime
 

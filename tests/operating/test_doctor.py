@@ -54,7 +54,7 @@ BREAKS = {
         SET.format(setting="synchronous_commit = off"), "durability", "fail", "commit is off"
     ),
     "a standby": Break(
-        SET.format(setting="default_transaction_read_only = on"), "writable", "fail", "only reads"
+        SET.format(setting="default_transaction_read_only = on"), "database", "fail", "takes writes"
     ),
     "history that can be rewritten": Break(
         "GRANT UPDATE ON audit TO moderation_app", "rights", "fail", "audit: UPDATE"
