@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Final
 
 from service import log, standard_webhooks
+from service.errors import LocalFault
 from service.posting import Answer, Poster, PostFailed
 from service.store import CHANNEL_CALLBACKS, Conn, Pool, deliveries, endpoints
 from service.store.database import PASSING, UNREACHABLE, Database
@@ -71,7 +72,7 @@ class Deliverer:
             try:
                 answer, error = await self._send(claim)
                 await self._note(claim, answer, error)
-            except (*UNREACHABLE, *PASSING) as fault:
+            except (LocalFault, *UNREACHABLE, *PASSING) as fault:
                 # The lease runs out by itself; a message that did arrive comes once more then, by
                 # the same id.
                 log.get().warning("delivery_not_noted", reason=repr(fault)[:300])

@@ -6,6 +6,7 @@ literal in some odd spelling nor a name that resolves differently the second tim
 """
 
 import asyncio
+import errno
 import math
 import socket
 from collections.abc import Callable, Mapping
@@ -21,10 +22,13 @@ from aiohttp.connector import AddrInfoType
 from yarl import URL
 
 from service.addresses import FetchFailed, Policy, host_of, is_public, parsed
+from service.errors import LocalFault
 
 MAX_REDIRECTS: Final = 3
 _REDIRECTS: Final = (301, 302, 303, 307, 308)
 _RETRY_WAITS_S: Final = (0.2, 1.0)
+# What this machine has no more of, descriptors or memory.
+_OURS: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS})
 
 
 class Interrupted(FetchFailed):
@@ -37,6 +41,17 @@ class Interrupted(FetchFailed):
     def __init__(self, message: str, retry_after_s: float | None = None) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
+
+
+def refuse_ours(error: Exception) -> None:
+    """
+    Tell our own want of descriptors or memory, which says nothing about whom we meant to reach.
+
+    Raises:
+        LocalFault: It was that.
+    """
+    if isinstance(error, OSError) and error.errno in _OURS:
+        raise LocalFault(f"no connection could be opened: {error}") from error
 
 
 def open_socket(to: AddrInfoType) -> socket.socket:
@@ -124,6 +139,7 @@ class Fetcher:
 
         Raises:
             FetchFailed: With the host and the reason.
+            LocalFault: This machine could open no connection.
         """
         try:
             async with asyncio.timeout_at(deadline):
@@ -142,6 +158,7 @@ class Fetcher:
         Raises:
             Interrupted: The next try may succeed.
             FetchFailed: No other would; with the host and the reason, as above.
+            LocalFault: This machine could open no connection.
         """
         try:
             async with asyncio.timeout(timeout_s):
@@ -173,6 +190,7 @@ class Fetcher:
                     raise FetchFailed(_answered(url, response))
                 return await body_of(response, policy.max_bytes)
         except (aiohttp.ClientError, ConnectionError) as error:
+            refuse_ours(error)
             raise Interrupted(f"{host_of(url)}: {type(error).__name__}") from error
         except ValueError as error:
             raise FetchFailed(f"{host_of(url)} redirects to what is no address") from error

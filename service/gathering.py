@@ -12,7 +12,7 @@ import asyncpg
 
 from service import inspecting, landing, log
 from service.addresses import FetchFailed
-from service.errors import InputRefused, LeaseLost, QuotaExceeded
+from service.errors import InputRefused, LeaseLost, LocalFault, QuotaExceeded
 from service.fetching import Fetcher, Interrupted
 from service.hooks import Link, StoredObject
 from service.hooks.stores import FetchingSettings
@@ -102,7 +102,7 @@ class Gatherer:
             except asyncio.CancelledError:
                 await self._release(claim, 0)
                 raise
-            except (*UNREACHABLE, *PASSING) as error:
+            except (LocalFault, *UNREACHABLE, *PASSING) as error:
                 log.get().error("local_fault", reason=repr(error)[:300])
                 await self._release(claim, LOCAL_FAULT_S)
             except Exception:  # noqa: BLE001  # a poison image must not end the others, but end itself

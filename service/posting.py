@@ -102,6 +102,7 @@ class Poster:
 
         Raises:
             PostFailed: Nothing came back in time, or the address is not one to be called.
+            LocalFault: This machine could open no connection.
         """
         try:
             url = checked(address, self._trusted_hosts)
@@ -124,6 +125,7 @@ class Poster:
             raise PostFailed(str(error)) from error
         # A server that speaks no HTTP makes aiohttp raise a ValueError here and there.
         except (aiohttp.ClientError, OSError, ValueError) as error:
+            fetching.refuse_ours(error)
             raise PostFailed(
                 f"{type(error).__name__}: the connection or the answer broke"
             ) from error

@@ -1,7 +1,6 @@
 """Sends one call to one upstream; how that can fail is an ``AttemptFailed``, unless it is us."""
 
 import asyncio
-import errno
 import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, contextmanager
@@ -27,11 +26,7 @@ from service.edits import (
     replies,
 )
 from service.edits.replies import Description, Hosted
-from service.errors import LocalFault
-from service.fetching import Fetcher
-
-# What this machine has no more of, descriptors or memory, says nothing about an upstream.
-OURS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS})
+from service.fetching import Fetcher, refuse_ours
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,8 +134,7 @@ class EditsClient:
             ) as response:
                 return await _received(response, upstream.max_answer_bytes)
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-            if isinstance(error, OSError) and error.errno in OURS:
-                raise LocalFault(f"no connection could be opened: {error}") from error
+            refuse_ours(error)
             raise AttemptFailed("unreachable", f"cannot connect: {error}") from error
         except aiohttp.SocketTimeoutError as error:
             silence = f"nothing came for {upstream.read_timeout_s:g} s"
