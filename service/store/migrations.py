@@ -23,8 +23,11 @@ from service.store.database import APPLICATION_ROLE
 
 LOCK = 0x6D6F6465  # "mode" in ASCII
 LOCK_WAIT_S = 120.0
-TRIES = 5
-TIMEOUTS = "SET LOCAL lock_timeout = '4s'; SET LOCAL statement_timeout = '5s'"
+# A lock is waited for less long than the second after which Postgres looks for a deadlock: of two
+# that wait for each other it is the migration that lets go, and not an upload.
+TIMEOUTS = "SET LOCAL lock_timeout = '900ms'; SET LOCAL statement_timeout = '5s'"
+TABLES_WAIT_S = 60.0
+OTHERS_PASS_S = 0.3
 _NAME = re.compile(r"(\d{4})_[a-z0-9_]+\.sql")
 _NO_TRANSACTION = re.compile(r"^--\s*no-transaction\s*$", re.MULTILINE)
 
@@ -169,7 +172,8 @@ async def _may_become(conn: Conn, role: str) -> bool:
 
 
 async def _apply_one(conn: Conn, migration: Migration) -> None:
-    for tries_left in reversed(range(TRIES)):
+    deadline = time.monotonic() + TABLES_WAIT_S
+    while True:
         try:
             first, *alone = _NO_TRANSACTION.split(migration.sql)
             async with conn.transaction():
@@ -180,11 +184,12 @@ async def _apply_one(conn: Conn, migration: Migration) -> None:
                 await conn.execute(part)
             if alone:
                 await _note(conn, migration)
-        except asyncpg.LockNotAvailableError:
-            # A long transaction holds the table; letting go and asking again lets others pass.
-            if not tries_left:
+        except (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError):
+            # Others hold the tables, and some of them wait for what was locked here already.
+            if time.monotonic() > deadline:
                 raise
             log.get().warning("migration_waits_for_lock", name=migration.name)
+            await asyncio.sleep(OTHERS_PASS_S)
         else:
             log.get().info("migration_applied", name=migration.name)
             return

@@ -183,10 +183,12 @@ async def _limited(pid: int, kind: int, soft: int, rng: Random) -> int:
     try:
         before = resource.prlimit(pid, kind)
         resource.prlimit(pid, kind, (soft, before[1]))
-        await asyncio.sleep(rng.uniform(0.5, 1.5))
-        resource.prlimit(pid, kind, before)
     except ProcessLookupError:
         return 0
+    await asyncio.sleep(rng.uniform(0.5, 1.5))
+    # Another fault may have ended it meanwhile.
+    with contextlib.suppress(ProcessLookupError):
+        resource.prlimit(pid, kind, before)
     return 1
 
 

@@ -167,3 +167,26 @@ async def test_held_table_is_waited_for(
     await held.rollback()
     await busy.close()
     assert await task == ["0002_alter_a.sql"]
+
+
+async def test_who_waits_in_a_circle_with_a_migration_goes_on(
+    empty: Database, bare: Owner, tmp_path: Path
+) -> None:
+    """Of a transaction and a migration that wait for each other the migration lets go."""
+    made = folder(tmp_path, _0001_make="CREATE TABLE a (n int); CREATE TABLE b (n int)")
+    await migrations.apply(bare, migrations.read(made))
+    busy, looking = await empty.connect_owner(), await empty.connect_owner()
+
+    async def waited_for() -> bool:
+        waits = "SELECT EXISTS (SELECT FROM pg_locks WHERE relation = $1::regclass AND NOT granted)"
+        return bool(await looking.fetchval(waits, "a"))
+
+    async with busy.transaction():
+        await busy.execute("INSERT INTO a VALUES (1)")
+        files = folder(tmp_path, _0002_alter="LOCK TABLE b; LOCK TABLE a; ALTER TABLE a ADD m int")
+        task = asyncio.create_task(migrations.apply(bare, migrations.read(files)))
+        await driving.until(waited_for, "the migration has one table and waits for the other")
+        await busy.execute("INSERT INTO b VALUES (1)")
+    assert await task == ["0002_alter.sql"]
+    for one in (busy, looking):
+        await one.close()
