@@ -44,10 +44,10 @@ def fsck(
     listed: bool,
 ) -> None:
     """
-    Check every invariant of a live database, in one snapshot, and list what breaks one.
+    Check every invariant of a live database.
 
-    Uploads may flow meanwhile.  Exits with 1 if anything is violated; warnings are of what stands
-    still or lies about.
+    It reads one snapshot and lists what breaks one.  Uploads may flow meanwhile.  Exits with 1 if
+    anything is violated; warnings are of what stands still or lies about.
 
     \b
     Examples:
@@ -96,7 +96,9 @@ def _row(one: Violation) -> tuple[str, ...]:
 @DATA_DIR
 def doctor(data_dir: Path | None, *, as_json: bool) -> None:
     """
-    Look at database, schema, settings, upstreams, disk and clocks, and say what to do.
+    Look for what is wrong, and say what to do about it.
+
+    At database, schema, settings, upstreams, disk and clocks.
 
     Nothing is changed and nothing is paid for.  Exits with 1 if a line says fail.
 
@@ -128,7 +130,7 @@ def _tell(one: Line, width: int) -> None:
 @click.argument("what", type=click.Choice(tuple(_FILES)))
 def monitoring(what: str) -> None:
     """
-    Print the Grafana dashboard, or the alert rules for Prometheus, that come with this version.
+    Print the dashboard for Grafana or alerts for Prometheus.
 
     \b
     Examples:

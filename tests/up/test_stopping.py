@@ -91,6 +91,7 @@ def unshare_refused() -> str:
     return tried.stderr.strip()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(bool(unshare_refused()), reason=f"no process namespace: {unshare_refused()}")
 def test_first_process_of_a_container_works_and_reaps(tmp_path: Path) -> None:
     """As PID 1 it serves, waits for orphans that are not its own, and stops on SIGTERM."""
