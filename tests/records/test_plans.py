@@ -167,6 +167,18 @@ COUNTS: list[tuple[dict[str, Any], Key]] = [
 ]
 
 
+@pytest.mark.parametrize("deep", [False, True])
+async def test_a_frequent_word_and_a_frequent_rule_are_thought_to_meet(
+    many: Filled, *, deep: bool
+) -> None:
+    """Where both are in many cases the planner expects many, and so stops at a page's end."""
+    async with many.connected() as conn:
+        page = await _page(conn, many, {"rule": FREQUENT, "text": ALL_SAY}, "severity", deep=deep)
+    joined = re.findall(r"(?:Join|Loop)\s+\(cost=\S+ rows=(\d+)", page)
+    assert joined, page
+    assert min(map(int, joined)) > 10, page
+
+
 async def test_counts_are_read_from_their_rollup(many: Filled) -> None:
     """Counts of whole days read no case, and of the rollup the days asked for only."""
     begin = population.END - timedelta(days=10)
