@@ -74,6 +74,7 @@ async def test_wrong_settings_are_refused_without_being_repeated(api: Api, owner
     assert await owner.fetchval("SELECT count(*) FROM platforms WHERE fetching IS NOT NULL") == 0
 
 
+@pytest.mark.slow
 async def test_command_takes_them_from_files(where: Database, tmp_path: Path) -> None:
     """What is in the file is set, told as set, and listed with asterisks; none takes it back."""
     path = tmp_path / "fetching.json"

@@ -45,6 +45,7 @@ async def told(
     return now.slowed_to
 
 
+@pytest.mark.slow
 async def test_two_processes_keep_one_rate(
     pool: Pool, where: Database, owner: Owner, endpoint: Endpoint
 ) -> None:

@@ -91,6 +91,7 @@ async def test_a_killed_child_is_told_and_replaced(detectors: DetectorPool, page
     assert only_child(detectors) != child
 
 
+@pytest.mark.slow
 async def test_a_cancelled_look_breaks_nothing(detectors: DetectorPool, page: Look) -> None:
     """Callers that leave, at work or in the queue, leave the child to those who stay."""
     await detectors.ready(DEADLINE_S)

@@ -6,6 +6,8 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from service.edits.client import DIALECTS
 from service.probe import specimen
 from tests.probe.gateway import KEY, Gateway, Given, error, images, native
@@ -188,6 +190,7 @@ async def test_key_and_controls_of_an_answer_are_never_shown(gateway: Gateway) -
         assert not {"\x1b", "\u202e", "\u0007"} & set(printed)
 
 
+@pytest.mark.slow
 async def test_several_upstreams_are_told_apart_by_name(gateway: Gateway, tmp_path: Path) -> None:
     """One of several is named; its settings come as lines of its table; no name is exit 2."""
     path = tmp_path / "moderation.toml"

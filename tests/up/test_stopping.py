@@ -17,7 +17,9 @@ from tests.up.driving import Up, until
 UNSHARE = ("unshare", "--pid", "--fork", "--mount-proc", "--kill-child")
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(
+    "number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)]
+)
 def test_stop_is_clean_in_the_middle_of_work(tmp_path: Path, number: signal.Signals) -> None:
     """Told to stop, it drains and exits 0 without a traceback, an error, or a lost upload."""
     up = Up.start(tmp_path / "data")

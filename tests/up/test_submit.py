@@ -91,6 +91,7 @@ def test_all_photos_end_although_the_worker_is_killed_twice(service: Up, tmp_pat
     assert max(row["attempts"] for row in rows) <= 3
 
 
+@pytest.mark.slow
 def test_table_lists_each_photo(service: Up, album: Path) -> None:
     """Without --json a table says what came of each."""
     done = submit(service, album, "--wait")
