@@ -120,16 +120,9 @@ async def test_a_loop_that_is_held_up_ends_after_the_grace(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("command", ["up", "local"])
-def test_second_ctrl_c_ends_everything(tmp_path: Path, command: str) -> None:
+def test_second_ctrl_c_ends_everything(tmp_path: Path) -> None:
     """Told twice, whatever runs on this machine is gone within seconds, with exit code 1."""
-    settings = commands.environment(grace_s=LONG_S)
-    data = tmp_path / "data"
-    if command == "up":
-        up = Up.start(data, env=settings)
-    else:
-        up = Up.begin(data, "local", "--port", 0, env=settings)
-        commands.until(lambda: "answers at" in up.err, "endpoint")
+    up = Up.start(tmp_path / "data", env=commands.environment(grace_s=LONG_S))
     family = commands.family(up.process.pid)
     begun = time.monotonic()
     while "stopping_at_once" not in up.err and time.monotonic() < begun + AT_ONCE_S:
