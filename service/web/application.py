@@ -110,13 +110,18 @@ def create(
     app[trials.TRYING] = Trying(pool, offers)
     app[operations.READINESS] = readiness
     app[HEADROOM] = Headroom(pool, readiness.disk, bounds or Bounds())
-    app[metrics.METRICS] = measured = metrics.new_metrics(pool)
-    app[admission.ROOM] = room = room or admission.Room()
-    measured.bodies.set_function(lambda: room.held)
-    measured.disk.set_function(lambda: headroom.used_share(readiness.disk))
-    app.cleanup_ctx.append(metrics.watched)
+    app[admission.ROOM] = room or admission.Room()
+    _measure(app)
     app.cleanup_ctx.append(waiting.run)
     app.on_shutdown.append(waiting.release)
     app.add_routes(api().routes())
     app.add_routes(console.routes())
     return app
+
+
+def _measure(app: web.Application) -> None:
+    """Let the metrics follow what the application holds."""
+    app[metrics.METRICS] = measured = metrics.new_metrics(app[POOL])
+    measured.bodies.set_function(lambda: app[admission.ROOM].held)
+    measured.disk.set_function(lambda: headroom.used_share(app[operations.READINESS].disk))
+    app.cleanup_ctx.append(metrics.watched)
