@@ -1,9 +1,13 @@
 """Being told to stop: readiness goes first, work ends or is released, and twice means at once."""
 
 import asyncio
+import contextlib
+import re
 import signal
+import socket
 import time
 from asyncio.subprocess import Process
+from collections.abc import Iterator
 from pathlib import Path
 
 import aiohttp
@@ -120,16 +124,40 @@ async def test_a_loop_that_is_held_up_ends_after_the_grace(
 
 
 @pytest.mark.slow
-def test_second_ctrl_c_ends_everything(tmp_path: Path) -> None:
+@pytest.mark.parametrize("command", ["up", "local"])
+def test_second_ctrl_c_ends_everything(tmp_path: Path, command: str) -> None:
     """Told twice, whatever runs on this machine is gone within seconds, with exit code 1."""
-    up = Up.start(tmp_path / "data", env=commands.environment(grace_s=LONG_S))
-    family = commands.family(up.process.pid)
-    begun = time.monotonic()
-    while "stopping_at_once" not in up.err and time.monotonic() < begun + AT_ONCE_S:
+    settings = commands.environment(grace_s=LONG_S)
+    data = tmp_path / "data"
+    with contextlib.ExitStack() as stack:
+        if command == "up":
+            up = Up.start(data, env=settings)
+        else:
+            up = Up.begin(data, "local", "--port", 0, env=settings)
+            commands.until(lambda: "answers at" in up.err, "endpoint")
+            stack.enter_context(_unfinished(up.err))
+        family = commands.family(up.process.pid)
         up.process.send_signal(signal.SIGINT)
+        # Two that come at the same moment would be one.
         time.sleep(0.2)
-    ended = up.ended(20)
+        up.process.send_signal(signal.SIGINT)
+        ended = up.ended(20)
     assert ended.code == 1, ended.err
     assert ended.complaints == ["moderation: stopped at once, as the second signal asked"]
     assert "Traceback" not in ended.err
     assert commands.alive(list(family)) == []
+
+
+@contextlib.contextmanager
+def _unfinished(told: str) -> Iterator[None]:
+    """Keep a request under way, which the first signal waits for: else that one ends it all."""
+    found = re.search(r"answers at http://([^:]+):(\d+)", told)
+    assert found, told
+    head = b"POST /v1/images/edits HTTP/1.1\r\nHost: here\r\nContent-Length: 9\r\n"
+    with socket.create_connection((found[1], int(found[2])), timeout=10) as request:
+        # Whoever is told to go on with the body has begun to be handled.
+        request.sendall(
+            head + b"Content-Type: multipart/form-data; boundary=b\r\nExpect: 100-continue\r\n\r\n"
+        )
+        assert b"100 Continue" in request.recv(1000)
+        yield
