@@ -57,17 +57,22 @@ async def _busy(stage: Stage) -> bool:
     return stage.endpoint.under_way > 0
 
 
+def _alive(stage: Stage, role: str) -> list[Process]:
+    # The fleet itself hears of an end a moment later.
+    return [one for one in stage.fleet.alive[role] if one.returncode is None]
+
+
 async def _victim(stage: Stage, rng: Random, role: str) -> Process:
     """Choose a process of this role, once there is one that has something to do."""
 
     async def some() -> bool:
-        return bool(stage.fleet.alive[role])
+        return bool(_alive(stage, role))
 
     await driving.until(some, f"a process that can {role}")
     if role == "work":
         await driving.until(partial(_busy, stage), "calls are under way")
         await driving.until(some, f"a process that can {role}")
-    return rng.choice(stage.fleet.alive[role])
+    return rng.choice(_alive(stage, role))
 
 
 async def kill(role: str, stage: Stage, rng: Random) -> int:
@@ -117,7 +122,7 @@ async def stop_workers(stage: Stage, rng: Random) -> int:
     await stage.fleet.complete()
     stage.fleet.going.clear()
     try:
-        workers = list(stage.fleet.alive["work"])
+        workers = _alive(stage, "work")
         for worker in workers:
             worker.terminate()
         async with asyncio.timeout(20):

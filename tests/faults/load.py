@@ -62,19 +62,17 @@ class Load:
     refused: int = 0
     reads: int = 0
 
-    async def run(self, seed: int, seconds: float) -> None:
-        """Upload and read for so long; then ask on until every key has its answer."""
-        loop = asyncio.get_running_loop()
+    async def run(self, seed: int, going: Callable[[], bool]) -> None:
+        """Upload and read while it is going; then ask on until every key has its answer."""
         async with (
             aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(force_close=True), timeout=TIMEOUT
             ) as session,
             asyncio.TaskGroup() as tasks,
         ):
-            ends = loop.time() + seconds
             for number in range(CLIENTS):
-                tasks.create_task(self._client(session, f"{seed}-{number}", ends))
-            tasks.create_task(self._reader(session, seed, ends))
+                tasks.create_task(self._client(session, f"{seed}-{number}", going))
+            tasks.create_task(self._reader(session, seed, going))
 
     async def state_of(self, upload: str) -> str | None:
         """Ask as the receiver of a callback does; None if nobody answers."""
@@ -85,11 +83,13 @@ class Load:
             answer = await self._ask(session, op.platform, "GET", f"/v1/uploads/{upload}")
         return str(answer[1]["state"]) if answer and answer[0] == 200 else None
 
-    async def _client(self, session: aiohttp.ClientSession, client: str, ends: float) -> None:
+    async def _client(
+        self, session: aiohttp.ClientSession, client: str, going: Callable[[], bool]
+    ) -> None:
         chosen = random.Random(client)
         loop = asyncio.get_running_loop()
         count = 0
-        while loop.time() < ends:
+        while going():
             op = self._next(chosen, f"{client}-{count}")
             self.book.append(op)
             await self._submit(session, op, loop.time() + PATIENCE_S)
@@ -137,10 +137,12 @@ class Load:
         op.result = "failed"
         return True
 
-    async def _reader(self, session: aiohttp.ClientSession, seed: int, ends: float) -> None:
+    async def _reader(
+        self, session: aiohttp.ClientSession, seed: int, going: Callable[[], bool]
+    ) -> None:
         """Read uploads at any moment: what is done is there whole."""
         chosen = random.Random(f"reader/{seed}")
-        while asyncio.get_running_loop().time() < ends:
+        while going():
             await asyncio.sleep(chosen.expovariate(1 / PAUSE_S))
             if known := [one for one in self.book[-40:] if one.upload]:
                 op = chosen.choice(known)

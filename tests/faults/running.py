@@ -59,9 +59,15 @@ async def run(stage: Stage, faults: Mapping[str, Fault], seed: int, seconds: flo
 
     async with checker.watching(stage.where) as watch:
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(stage.load.run(seed, seconds))
-            for name, fault in faults.items():
-                tasks.create_task(hurt(name, fault))
+            loop = asyncio.get_running_loop()
+            until = loop.time() + seconds
+            hurting = [tasks.create_task(hurt(*one)) for one in faults.items()]
+
+            def going() -> bool:
+                # A fault that lasts may put off the next one, which needs load to strike too.
+                return loop.time() < until or not all(one.done() for one in hurting)
+
+            tasks.create_task(stage.load.run(seed, going))
         late = await _unquiet(stage)
     found = [f"I0 {rule}: {subject} {detail}" for (rule, subject), detail in watch.seen.items()]
     ends = frozenset[str]().union(*(fault.ends for fault in faults.values()))

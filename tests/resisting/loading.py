@@ -2,13 +2,11 @@
 
 import asyncio
 import contextlib
-import itertools
 from collections.abc import AsyncIterator
 
 from tests.faults.load import Load
 from tests.flows import driving
 
-ROUND_S = 2.0
 # So many uploads are taken before the next thing happens.
 SOME = 25
 
@@ -18,14 +16,8 @@ async def loaded(load: Load) -> AsyncIterator[None]:
     """Upload and read during the block; after it each operation with a key has its answer."""
     over = asyncio.Event()
 
-    async def run() -> None:
-        for seed in itertools.count():
-            await load.run(seed, ROUND_S)
-            if over.is_set():
-                return
-
     async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(run())
+        tasks.create_task(load.run(0, lambda: not over.is_set()))
         yield
         over.set()
 
