@@ -4,7 +4,7 @@ Numbered SQL files, applied once each, in order, by whoever starts first.
 A file ``NNNN_verb_noun.sql`` runs in one transaction under a lock and a statement timeout, so that
 it can never hold a busy table.  Each line ``-- no-transaction`` begins a part that runs by itself,
 for a statement such as CREATE INDEX CONCURRENTLY; a file with such lines must bear to be applied
-again, where it did not come to its end.
+again, where it did not come to its end.  What an index's build that was cut off left is dropped.
 """
 
 import asyncio
@@ -30,6 +30,7 @@ TABLES_WAIT_S = 60.0
 OTHERS_PASS_S = 0.3
 _NAME = re.compile(r"(\d{4})_[a-z0-9_]+\.sql")
 _NO_TRANSACTION = re.compile(r"^--\s*no-transaction\s*$", re.MULTILINE)
+_INDEX = re.compile(r"^CREATE (?:UNIQUE )?INDEX CONCURRENTLY (IF NOT EXISTS )?(\w+)", re.MULTILINE)
 
 _LEDGER = """
     CREATE TABLE IF NOT EXISTS schema_migrations (
@@ -40,6 +41,11 @@ _LEDGER = """
     )
 """
 _ROLE_EXISTS = "SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1)"
+# A build that was cut off leaves an index that is kept up to date, and that no query uses.
+_LEFT_BEHIND = """
+    SELECT indexrelid::regclass::text FROM pg_index
+     WHERE indexrelid = to_regclass($1) AND (NOT indisvalid OR $2)
+"""
 _LEVEL = "SELECT coalesce(max(version), 0) FROM schema_migrations"
 
 
@@ -181,6 +187,7 @@ async def _apply_one(conn: Conn, migration: Migration) -> None:
                 if not alone:
                     await _note(conn, migration)
             for part in alone:
+                await _make_way(conn, part)
                 await conn.execute(part)
             if alone:
                 await _note(conn, migration)
@@ -193,6 +200,14 @@ async def _apply_one(conn: Conn, migration: Migration) -> None:
         else:
             log.get().info("migration_applied", name=migration.name)
             return
+
+
+async def _make_way(conn: Conn, part: str) -> None:
+    """Drop what an earlier try at a part left of the indexes that it builds."""
+    for unless_there, name in _INDEX.findall(part):
+        if left := await conn.fetchval(_LEFT_BEHIND, name, not unless_there):
+            await conn.execute(f"DROP INDEX CONCURRENTLY {left}")
+            log.get().warning("migration_index_dropped", name=left)
 
 
 async def _note(conn: Conn, migration: Migration) -> None:

@@ -146,6 +146,35 @@ async def test_a_file_of_several_parts_goes_on_where_it_was_cut_off(
     assert {"a_b", "a_c"} <= {row[0] for row in names}
 
 
+@pytest.mark.parametrize("unless_there", ["", "IF NOT EXISTS "])
+async def test_an_index_that_was_cut_off_is_built_anew(
+    bare: Owner, tmp_path: Path, unless_there: str
+) -> None:
+    """What a failed build leaves, which no query uses, does not stand in the way of the next."""
+    build = f"-- no-transaction\nCREATE UNIQUE INDEX CONCURRENTLY {unless_there}a_b ON a (b)"
+    table = "CREATE TABLE a (b int); INSERT INTO a VALUES (1), (1)"
+    some = migrations.read(folder(tmp_path, _0001_make_a=table, _0002_index_a=build))
+    with pytest.raises(asyncpg.UniqueViolationError):
+        await migrations.apply(bare, some)
+    await bare.execute("DELETE FROM a")
+
+    assert await migrations.apply(bare, some) == ["0002_index_a.sql"]
+
+    assert await bare.fetchval("SELECT indisvalid FROM pg_index WHERE indexrelid = 'a_b'::regclass")
+
+
+async def test_an_index_whose_file_was_not_noted_is_built_anew(bare: Owner, tmp_path: Path) -> None:
+    """Whoever is killed between an index and its entry is followed by one who gets to the end."""
+    build = "-- no-transaction\nCREATE INDEX CONCURRENTLY a_b ON a (b)"
+    some = migrations.read(
+        folder(tmp_path, _0001_make_a="CREATE TABLE a (b int)", _0002_index_a=build)
+    )
+    await migrations.apply(bare, some)
+    await bare.execute("DELETE FROM schema_migrations WHERE version = 2")
+
+    assert await migrations.apply(bare, some) == ["0002_index_a.sql"]
+
+
 async def test_held_table_is_waited_for(
     empty: Database, bare: Owner, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
