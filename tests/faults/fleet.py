@@ -13,7 +13,7 @@ from tests.flows.processes import Origin
 
 # Shorter ones are lost where two cores have much else to do.
 LEASE_S = 3.0
-# What a call may take.
+# What a call may take beyond what it does take.
 CALL_S = 5.0
 # What a supervisor waits before it starts again what did not start.
 RESTART_S = 0.3
@@ -105,7 +105,6 @@ class Fleet:
                 grace_s=5.0,
                 origin=self.origin,
                 concurrency=8,
-                upstream_timeout_s=CALL_S,
                 **self.settings,
             ) as process:
                 yield process

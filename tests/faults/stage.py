@@ -22,7 +22,7 @@ from service.store.database import Database
 from tests.callbacks import driving as callbacks
 from tests.callbacks import receivers
 from tests.faults.answering import Answering, Inbox
-from tests.faults.fleet import RESTART_S, Fleet
+from tests.faults.fleet import CALL_S, RESTART_S, Fleet
 from tests.faults.load import PAUSE_S, Load
 from tests.faults.proxy import Chaos
 from tests.flows import cutting, driving
@@ -174,7 +174,9 @@ async def staged(
     takes, ``pause_s`` how long a client pauses.  ``pooled``: the service reaches its database
     through PgBouncer, and ``cutter`` does nothing.
     """
-    more = {"pooler": "transaction"} if pooled else {}
+    more = {"upstream_timeout_s": str(CALL_S + takes_s)}
+    if pooled:
+        more["pooler"] = "transaction"
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
         where = await enter(fresh(ground.postgres))
