@@ -117,9 +117,9 @@ class Attempting:
         """Read what the call needs, and keep the canonical picture that it will send."""
         async with self._pool.acquire() as conn:
             version = await self._version(conn, claim.ruleset, claim.version)
-            received = await images.get(conn, claim.image_sha256)
             known = claim.canonical_sha256
-            canonical = await images.get(conn, known) if known else None
+            picture = await images.get(conn, known or claim.image_sha256)
+            frames = await images.frames(conn, claim.image_sha256) if known else picture.frames
             kept = await kept_edits.get(conn, claim.id) if claim.again else None
             edited = None
             if kept is not None:
@@ -128,11 +128,11 @@ class Attempting:
                     await images.get(conn, kept.thumbnail_sha256),
                     kept.attempt,
                 )
-        if canonical is None:
-            canonical = image_of(await self._decoders.canonical(received.data))
+        if known is None:
+            picture = image_of(await self._decoders.canonical(picture.data))
             async with self._pool.acquire() as conn:
-                await entering.keep(conn, claim, canonical)
-        return Job(claim, version, canonical, received.frames, kept, edited)
+                await entering.keep(conn, claim, picture)
+        return Job(claim, version, picture, frames, kept, edited)
 
     async def _candidates(self, job: Job) -> list[Upstream] | None:
         """

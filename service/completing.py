@@ -5,7 +5,7 @@ Each is fenced by the attempt: whoever lost the lease writes nothing at all.
 """
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from service import callbacks, ids
@@ -62,7 +62,7 @@ async def succeed(conn: Conn, claim: uploads.Claim, done: Described, public_url:
         LeaseLost: The attempt no longer holds the upload; nothing was written.
     """
     async with conn.transaction():
-        await _finish(conn, claim, "done", done.outcome, done.verdict)
+        at = await _finish(conn, claim, "done", done.outcome, done.verdict)
         pictures = (done.edited, done.thumbnail, done.raw, done.proof.heat)
         await images.add_all(conn, (one for one in pictures if one is not None))
         await records.add(
@@ -79,9 +79,10 @@ async def succeed(conn: Conn, claim: uploads.Claim, done: Described, public_url:
             raw_sha256=done.raw.sha256 if done.raw else None,
         )
         await proofs.add(conn, claim.id, claim.attempt, done.proof)
-        await _complete(conn, claim, done.completion)
         ended = _ended(claim, "done", done.outcome, done.verdict, done.severity, done.rules)
-        await tell(conn, ended, public_url)
+        await tell(conn, ended, public_url, at)
+        # The books come last: everybody who pays waits for them from here to the commit.
+        await _complete(conn, claim, done.completion)
 
 
 async def fail(
@@ -99,15 +100,16 @@ async def fail(
         LeaseLost: The attempt no longer holds the upload; nothing was written.
     """
     async with conn.transaction():
-        await _finish(conn, claim, "failed", outcome, "hold")
-        await attempts.close_lost(conn, claim.id, claim.attempt)
-        if completion is not None:
-            await _complete(conn, claim, completion)
+        at = await _finish(conn, claim, "failed", outcome, "hold")
         if proof is not None:
             if proof.heat is not None:
                 await images.add(conn, proof.heat)
             await proofs.add(conn, claim.id, claim.attempt, proof)
-        await tell(conn, _ended(claim, "failed", outcome, "hold", 0, ()), public_url)
+        await tell(conn, _ended(claim, "failed", outcome, "hold", 0, ()), public_url, at)
+        if claim.again:
+            await attempts.close_lost(conn, claim.id, claim.attempt)
+        if completion is not None:
+            await _complete(conn, claim, completion)
 
 
 async def release(
@@ -137,10 +139,10 @@ async def release(
         )
         if not released:
             raise LeaseLost(f"upload {claim.id} is no longer held by attempt {claim.attempt}")
-        if completion is not None:
-            await _complete(conn, claim, completion)
         if kept is not None:
             await _keep(conn, claim, kept)
+        if completion is not None:
+            await _complete(conn, claim, completion)
 
 
 async def _keep(conn: Conn, claim: uploads.Claim, kept: Kept) -> None:
@@ -155,9 +157,13 @@ async def _keep(conn: Conn, claim: uploads.Claim, kept: Kept) -> None:
     await kept_edits.add(conn, claim.id, edit)
 
 
-async def _finish(conn: Conn, claim: uploads.Claim, state: str, outcome: str, verdict: str) -> None:
-    if not await uploads.finish(conn, claim.id, claim.attempt, state, outcome, verdict):
+async def _finish(
+    conn: Conn, claim: uploads.Claim, state: str, outcome: str, verdict: str
+) -> datetime:
+    at = await uploads.finish(conn, claim.id, claim.attempt, state, outcome, verdict)
+    if at is None:
         raise LeaseLost(f"upload {claim.id} is no longer held by attempt {claim.attempt}")
+    return at
 
 
 async def _complete(conn: Conn, claim: uploads.Claim, completion: attempts.Completion) -> None:
@@ -165,12 +171,18 @@ async def _complete(conn: Conn, claim: uploads.Claim, completion: attempts.Compl
         raise LeaseLost(f"attempt {claim.attempt} of upload {claim.id} was completed before")
 
 
-async def tell(conn: Conn, ended: callbacks.Ended, public_url: str) -> None:
-    """Put the message of an upload's end into the outbox, in the transaction that ends it."""
+async def tell(
+    conn: Conn, ended: callbacks.Ended, public_url: str, at: datetime | None = None
+) -> None:
+    """
+    Put the message of an upload's end into the outbox, in the transaction that ends it.
+
+    ``at`` is the upload's ``finished_at``, where the caller knows it: the transaction's now().
+    """
     if ended.platform == GOLDEN:
         return  # Whoever runs golden examples reads what came of them; there is nobody to call.
-    # The transaction's now() is also the upload's finished_at.
-    at = await conn.fetchval("SELECT now()")
+    if at is None:
+        at = await conn.fetchval("SELECT now()")
     body = callbacks.body(ended, at, public_url)
     kind = callbacks.EVENTS[ended.state]
     await outbox.add(conn, ids.uuid7(), ended.upload_id, kind, body)

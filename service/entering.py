@@ -31,10 +31,8 @@ async def keep(conn: Conn, claim: uploads.Claim, canonical: images.Image) -> Non
     Raises:
         LeaseLost: The attempt no longer holds the upload; nothing was written.
     """
-    async with conn.transaction():
-        await images.add(conn, canonical)
-        if not await uploads.keep_canonical(conn, claim.id, claim.attempt, canonical.sha256):
-            raise lost(claim)
+    if not await images.keep_canonical(conn, claim.id, claim.attempt, canonical):
+        raise lost(claim)
 
 
 async def enter(
@@ -55,32 +53,34 @@ async def enter(
     Raises:
         LeaseLost: The attempt no longer holds the upload; nothing was written.
     """
-    told: list[tuple[str, Standing]] = []
-    denied = None
-    async with conn.transaction():
-        if not await uploads.hold(conn, claim.id, claim.attempt):
-            raise lost(claim)
-        await attempts.close_lost(conn, claim.id, claim.attempt)
-        try:
-            async with conn.transaction():
-                await attempts.add(conn, attempt, now=now)
-                await _refuse_over_ceiling(conn, claim, attempt)
-                standings = await _reserve(conn, upstream, attempt)
-        except _NoRoom as error:
-            denied = error.denied
-            if error.full:
-                told += await _tell(conn, "spent", error.full)
-                await _wait(conn, claim, error.full)
-        else:
-            told += await _tell(conn, "warned", [one for one in standings if one.warn])
-    for kind, one in told:
-        log.get().warning(f"budget_{kind}", **_facts(one))
-    return denied
+    if claim.again:
+        await _close_lost(conn, claim)
+    try:
+        async with conn.transaction():
+            budgeted = await attempts.add(conn, attempt, now=now)
+            if budgeted is None:
+                raise lost(claim)
+            await _refuse_over_ceiling(conn, claim, attempt)
+            standings = await _reserve(conn, upstream, attempt, budgeted=budgeted)
+            told = await _tell(conn, "warned", [one for one in standings if one.warn])
+    except _NoRoom as error:
+        _log(await _wait(conn, claim, error.full) if error.full else [])
+        return error.denied
+    _log(told)
+    return None
 
 
 def lost(claim: uploads.Claim) -> LeaseLost:
     """Say that another attempt has the upload."""
     return LeaseLost(f"upload {claim.id} is no longer held by attempt {claim.attempt}")
+
+
+async def _close_lost(conn: Conn, claim: uploads.Claim) -> None:
+    """Complete the attempts before this one, whether there is room for it or not."""
+    async with conn.transaction():
+        if not await uploads.hold(conn, claim.id, claim.attempt):
+            raise lost(claim)
+        await attempts.close_lost(conn, claim.id, claim.attempt)
 
 
 async def _refuse_over_ceiling(conn: Conn, claim: uploads.Claim, attempt: attempts.Attempt) -> None:
@@ -93,10 +93,12 @@ async def _refuse_over_ceiling(conn: Conn, claim: uploads.Claim, attempt: attemp
         raise _NoRoom(Denied("ceiling", math.inf), [])
 
 
-async def _reserve(conn: Conn, upstream: Upstream, attempt: attempts.Attempt) -> list[Standing]:
+async def _reserve(
+    conn: Conn, upstream: Upstream, attempt: attempts.Attempt, *, budgeted: bool
+) -> list[Standing]:
     """See how the budgets stand with the attempt that was entered; what is free stands in none."""
     standings: list[Standing] = []
-    if attempt.reserved_microusd:
+    if budgeted and attempt.reserved_microusd:
         standings = await budgets.standings(conn, attempt.upload_id, attempt.attempt, LONGEST_WAIT)
         if full := [one for one in standings if one.over]:
             raise _NoRoom(Denied("budget", 0), full)
@@ -105,15 +107,22 @@ async def _reserve(conn: Conn, upstream: Upstream, attempt: attempts.Attempt) ->
     return standings
 
 
-async def _wait(conn: Conn, claim: uploads.Claim, full: list[Standing]) -> None:
-    await uploads.release(
-        conn,
-        claim.id,
-        claim.attempt,
-        charged=False,
-        delay=max(one.wait for one in full),
-        waiting_for="budget",
-    )
+async def _wait(
+    conn: Conn, claim: uploads.Claim, full: list[Standing]
+) -> list[tuple[str, Standing]]:
+    """Give the upload back until these budgets may have room; give what was told, to be logged."""
+    async with conn.transaction():
+        released = await uploads.release(
+            conn,
+            claim.id,
+            claim.attempt,
+            charged=False,
+            delay=max(one.wait for one in full),
+            waiting_for="budget",
+        )
+        if not released:
+            raise lost(claim)
+        return await _tell(conn, "spent", full)
 
 
 async def _tell(conn: Conn, kind: str, standings: list[Standing]) -> list[tuple[str, Standing]]:
@@ -123,6 +132,11 @@ async def _tell(conn: Conn, kind: str, standings: list[Standing]) -> list[tuple[
     for _, one in told:
         await audit.add(conn, ACTOR, f"budget.{kind}", one.scope, **_facts(one))
     return told
+
+
+def _log(told: list[tuple[str, Standing]]) -> None:
+    for kind, one in told:
+        log.get().warning(f"budget_{kind}", **_facts(one))
 
 
 def _facts(one: Standing) -> dict[str, object]:

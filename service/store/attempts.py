@@ -6,10 +6,15 @@ from uuid import UUID
 
 from service.store import Conn
 
+# The upload is held to the end of the transaction, so that nobody claims it meanwhile.
 _ADD = """
+    WITH held AS (
+        SELECT id FROM uploads
+         WHERE id = $1 AND attempt = $2 AND state = 'working' FOR NO KEY UPDATE)
     INSERT INTO attempts (upload_id, attempt, upstream, model, prompt_sha256, sent_sha256,
                           reserved_microusd, price_version, kind, started_at)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, coalesce($10::timestamptz, now()))
+    SELECT id, $2, $3, $4, $5, $6, $7, $8, $9, coalesce($10::timestamptz, now()) FROM held
+ RETURNING EXISTS (SELECT FROM budgets)
 """
 # A worker that died mid-call may have been billed, so what it reserved is taken as spent.
 _CLOSE_LOST = """
@@ -88,9 +93,14 @@ class Completion:
     request_id: str | None = None
 
 
-async def add(conn: Conn, attempt: Attempt, *, now: datetime | None = None) -> None:
-    """Enter a call before it is made; its price counts as spent from now on."""
-    await conn.execute(
+async def add(conn: Conn, attempt: Attempt, *, now: datetime | None = None) -> bool | None:
+    """
+    Enter a call before it is made; its price counts as spent from now on.
+
+    Returns:
+        Whether there are budgets to look at; None if the attempt no longer holds the upload.
+    """
+    budgeted: bool | None = await conn.fetchval(
         _ADD,
         attempt.upload_id,
         attempt.attempt,
@@ -103,6 +113,7 @@ async def add(conn: Conn, attempt: Attempt, *, now: datetime | None = None) -> N
         attempt.kind,
         now,
     )
+    return budgeted
 
 
 async def close_lost(conn: Conn, upload: UUID, before: int) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
+from uuid import UUID
 
 from service.store import Conn
 
@@ -12,6 +13,17 @@ _ADD = """
     VALUES {rows}
     ON CONFLICT (sha256) DO NOTHING
 """
+_KEEP_CANONICAL = """
+    WITH held AS (
+        UPDATE uploads SET canonical_sha256 = $3
+         WHERE id = $1 AND attempt = $2 AND state = 'working'
+     RETURNING id),
+    stored AS (
+        INSERT INTO images (sha256, mime, width, height, frames, data)
+        SELECT $3, $4, $5, $6, $7, $8 FROM held
+            ON CONFLICT (sha256) DO NOTHING)
+    SELECT id FROM held
+"""
 _REREAD = """
     WITH page AS MATERIALIZED (
         SELECT sha256, sha256(data) AS found FROM images
@@ -20,6 +32,7 @@ _REREAD = """
            (SELECT coalesce(array_agg(sha256), '{}') FROM page WHERE found <> sha256) AS damaged
 """
 _GET = "SELECT sha256, mime, width, height, frames, data FROM images WHERE sha256 = $1"
+_FRAMES = "SELECT frames FROM images WHERE sha256 = $1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +73,17 @@ def _statement(count: int) -> str:
         for row in range(count)
     )
     return _ADD.format(rows=", ".join(f"({row})" for row in rows))
+
+
+async def keep_canonical(conn: Conn, upload: UUID, attempt: int, canonical: Image) -> bool:
+    """Store an upload's canonical picture; False if the attempt no longer holds the upload."""
+    values = [getattr(canonical, name) for name in _COLUMNS]
+    return await conn.fetchval(_KEEP_CANONICAL, upload, attempt, *values) is not None
+
+
+async def frames(conn: Conn, sha256: bytes) -> int:
+    """Tell the frames of an image that a foreign key says is there."""
+    return int(await conn.fetchval(_FRAMES, sha256))
 
 
 async def get(conn: Conn, sha256: bytes) -> Image:

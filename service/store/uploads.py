@@ -61,12 +61,6 @@ _RENEW = """
      WHERE u.id = held.id AND u.attempt = held.attempt AND u.state = 'working'
  RETURNING u.id
 """
-_KEEP_CANONICAL = """
-    UPDATE uploads
-       SET canonical_sha256 = $3
-     WHERE id = $1 AND attempt = $2 AND state = 'working'
- RETURNING id
-"""
 _HOLD = """
     SELECT id FROM uploads
      WHERE id = $1 AND attempt = $2 AND state = 'working' FOR NO KEY UPDATE
@@ -102,7 +96,7 @@ _FINISH = """
     UPDATE uploads
        SET state = $3, outcome = $4, verdict = $5, finished_at = now()
      WHERE id = $1 AND attempt = $2 AND state = 'working'
- RETURNING pg_notify('uploads_finished', id::text)
+ RETURNING finished_at, pg_notify('uploads_finished', id::text)
 """
 # What a reader of an upload gets, with its record and its attempts in one row.
 VIEW = """
@@ -216,11 +210,6 @@ async def renew(conn: Conn, held: dict[UUID, int], lease: timedelta) -> set[UUID
     return {row["id"] for row in rows}
 
 
-async def keep_canonical(conn: Conn, upload: UUID, attempt: int, sha256: bytes) -> bool:
-    """Note the canonical picture; False if the attempt no longer holds the upload."""
-    return await conn.fetchval(_KEEP_CANONICAL, upload, attempt, sha256) is not None
-
-
 async def hold(conn: Conn, upload: UUID, attempt: int) -> bool:
     """Keep the upload from being claimed meanwhile; False if the attempt no longer holds it."""
     return await conn.fetchval(_HOLD, upload, attempt) is not None
@@ -257,9 +246,10 @@ async def waiting(conn: Conn) -> int:
 
 async def finish(
     conn: Conn, upload: UUID, attempt: int, state: str, outcome: str, verdict: str
-) -> bool:
-    """End the upload and wake whoever waits; False if the attempt no longer holds it."""
-    return await conn.fetchrow(_FINISH, upload, attempt, state, outcome, verdict) is not None
+) -> datetime | None:
+    """End the upload and wake whoever waits; None if the attempt no longer holds it, else when."""
+    at: datetime | None = await conn.fetchval(_FINISH, upload, attempt, state, outcome, verdict)
+    return at
 
 
 async def ended_by(conn: Conn, upload: UUID, attempt: int) -> bool:

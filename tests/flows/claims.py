@@ -39,7 +39,8 @@ async def claimed(pool: Pool, width: int = 64) -> uploads.Claim:
 async def entered(conn: Conn, claim: uploads.Claim) -> None:
     """Enter the attempt of a claim."""
     async with conn.transaction():
-        await uploads.keep_canonical(conn, claim.id, claim.attempt, claim.image_sha256)
+        received = await images.get(conn, claim.image_sha256)
+        await images.keep_canonical(conn, claim.id, claim.attempt, received)
         await attempts.close_lost(conn, claim.id, claim.attempt)
         await attempts.add(
             conn,

@@ -19,9 +19,8 @@ STATEMENTS = (
     "INSERT INTO images",
     "INSERT INTO records",
     "INSERT INTO proofs",
-    "UPDATE attempts",
-    "SELECT now()",
     "INSERT INTO callbacks",
+    "UPDATE attempts",
     "COMMIT",
 )
 RAISE = """

@@ -10,7 +10,7 @@ import pytest
 from service import completing
 from service.errors import LeaseLost
 from service.pictures.pool import Decoders
-from service.store import Conn, Pool, uploads
+from service.store import Conn, Pool, images, uploads
 from service.store.database import Database
 from tests import draw
 from tests.conftest import PRICE, configured
@@ -79,7 +79,9 @@ async def check_fenced(
         with pytest.raises(LeaseLost):
             await WRITES[name](conn, old)
         assert await claims.snapshot(owner, old.id) == before
-        assert not await uploads.keep_canonical(conn, old.id, old.attempt, old.image_sha256)
+        late = claims.image(f"late {old.id} {old.attempt}".encode())
+        assert not await images.keep_canonical(conn, old.id, old.attempt, late)
+        assert await claims.snapshot(owner, old.id) == before
         assert await uploads.renew(conn, {old.id: old.attempt}, claims.MINUTE) == set()
         assert not await uploads.ended_by(conn, old.id, old.attempt)
         if not ended:

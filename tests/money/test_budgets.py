@@ -10,7 +10,7 @@ import pytest
 
 from service import budgeting
 from service.pictures.pool import Decoders
-from service.store import Pool
+from service.store import Pool, uploads
 from service.store.database import Database
 from tests.conftest import PRICE, Api, configured
 from tests.flows import driving
@@ -100,6 +100,23 @@ async def test_waiting_is_shown_and_comes_back_soon(api: Api, pool: Pool) -> Non
     assert timedelta(seconds=0) < row["wait"] <= timedelta(seconds=60)
     assert row["charges"] == 0
     assert await books.used(pool) == []
+
+
+async def test_a_lost_call_is_closed_though_there_is_no_room(pool: Pool, owner: Owner) -> None:
+    """The call of a worker that died counts as spent, also where its upload must wait then."""
+    claim = await books.claimed(pool)
+    async with pool.acquire() as conn:
+        assert await books.enter(conn, claim)
+        await put(pool, "global", "day", PRICE)
+        await owner.execute("UPDATE uploads SET due_at = now()")
+        (again,) = await uploads.claim(conn, 1, timedelta(minutes=1))
+        assert not await books.enter(conn, again)
+
+    ledger = await pool.fetch("SELECT attempt, outcome, cost_microusd FROM attempts")
+    assert [tuple(row) for row in ledger] == [(1, "lost", PRICE)]
+    assert await books.used(pool) == [(PRICE, 0)]
+    assert await pool.fetchval("SELECT waiting_for FROM uploads") == "budget"
+    await books.check(pool)
 
 
 @pytest.mark.parametrize(

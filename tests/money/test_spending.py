@@ -9,7 +9,7 @@ import pytest
 
 from service import budgeting, completing, resources
 from service.pictures.pool import Decoders
-from service.store import Pool, attempts, migrations, uploads
+from service.store import Pool, attempts, images, migrations, uploads
 from service.store.database import Database
 from tests.conftest import PRICE, configured
 from tests.flows import claims, driving, processes
@@ -241,7 +241,8 @@ async def test_code_before_budgets_goes_on(pool: Pool) -> None:
     """A worker of the release before enters attempts in its own words, and they are counted."""
     claim = await books.claimed(pool)
     async with pool.acquire() as conn, conn.transaction():
-        await uploads.keep_canonical(conn, claim.id, claim.attempt, claim.image_sha256)
+        received = await images.get(conn, claim.image_sha256)
+        await images.keep_canonical(conn, claim.id, claim.attempt, received)
         await conn.execute(
             """
             INSERT INTO attempts (upload_id, attempt, upstream, model, prompt_sha256, sent_sha256,
