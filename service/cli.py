@@ -6,22 +6,8 @@ import sys
 import click
 
 import service
-from service.commands import (
-    auditing,
-    calling_back,
-    hooking,
-    keeping,
-    operating,
-    platforms,
-    policy,
-    probing,
-    releases,
-    running,
-    sending,
-    spending,
-    trying,
-)
 from service.errors import InputRefused, ServiceError, StartRefused
+from service.loading import Elsewhere, LazyGroup
 
 # The command was right: these are faults that it was asked to find, or how things stand.
 WORK_FAILED = (
@@ -46,7 +32,10 @@ def main() -> None:
         sys.exit(1)
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @click.version_option(service.__version__)
 def commands() -> None:
     """
@@ -60,33 +49,33 @@ def commands() -> None:
     """
 
 
-for command in (
-    running.up,
-    running.serve,
-    running.work,
-    running.deliver,
-    running.local,
-    running.migrate,
-    sending.submit,
-    keeping.tokens_group,
-    platforms.platforms_group,
-    calling_back.endpoints_group,
-    calling_back.callbacks_group,
-    policy.rulesets_group,
-    spending.costs_command,
-    spending.budgets_group,
-    probing.upstream_group,
-    hooking.hooks_group,
-    auditing.audit_group,
-    operating.fsck,
-    operating.doctor,
-    operating.monitoring,
+for name, place, short_help in (
+    ("up", "up:up", "Run everything on this machine."),
+    ("serve", "serve:serve", "Answer HTTP; as many processes as wanted."),
+    ("work", "work:work", "Work on uploads; as many processes and hosts as wanted."),
+    ("deliver", "deliver:deliver", "Deliver callbacks; as many processes and hosts as wanted."),
+    ("local", "local:local", "Run only the local edits endpoint."),
+    ("migrate", "migrate:migrate", "Apply migrations and publish the shipped rulesets."),
+    ("submit", "sending:submit", "Send pictures through a running service."),
+    ("tokens", "keeping:tokens_group", "Make, list and end bearer tokens."),
+    ("platforms", "platforms:platforms_group", "List platforms and set what they may use."),
+    ("endpoints", "calling_back:endpoints_group", "Say where platforms are called back."),
+    ("callbacks", "calling_back:callbacks_group", "Look at callbacks as a receiver does."),
+    ("rulesets", "policy:rulesets_group", "Write, check, publish and roll back rulesets."),
+    ("costs", "spending:costs_command", "Show what calls cost this month."),
+    ("budgets", "spending:budgets_group", "Set, list and remove budgets."),
+    ("upstream", "probing:upstream_group", "Find out what an upstream really does."),
+    ("hooks", "hooking:hooks_group", "See what upload hooks understand."),
+    ("audit", "auditing:audit_group", "Check the audit trail."),
+    ("fsck", "fsck:fsck", "Check every invariant of a live database."),
+    ("doctor", "doctor:doctor", "Look for what is wrong, and say what to do about it."),
+    (
+        "monitoring",
+        "monitoring:monitoring",
+        "Print the dashboard for Grafana or alerts for Prometheus.",
+    ),
 ):
-    commands.add_command(command)
-
-
-for command in (releases.rulesets_publish, releases.rulesets_rollback, trying.rulesets_test):
-    policy.rulesets_group.add_command(command)
+    commands.add_command(Elsewhere(name, place, short_help))
 
 
 def _complain(error: ServiceError) -> None:

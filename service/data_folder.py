@@ -8,6 +8,10 @@ from pathlib import Path
 
 from service.errors import StartRefused
 
+# While all is up: where the API answers, and where the database of its own is.
+ADDRESS_FILE = "address"
+DATABASE_FILE = "database"
+
 
 def make(path: Path) -> None:
     """Make the folder, for us alone; StartRefused if that cannot be."""

@@ -3,19 +3,20 @@
 from pathlib import Path
 from typing import Final
 
-from service import app, roles
+from service import app
 from service.doctoring import Subject, examining
 from service.doctoring.examining import Line
 from service.edits import Upstream
 from service.errors import StartRefused
+from service.roles import DELIVER_CONNECTIONS, WEB_CONNECTIONS, WORKER_CONNECTIONS
 from service.settings import Settings
 from service.store.database import Database
 
 # Beside its pool, `serve` listens for ends, `work` for uploads and fetches and keeps its leases,
 # `deliver` listens for callbacks.
-_SERVE: Final = roles.WEB_CONNECTIONS + 1
-_WORK: Final = roles.WORKER_CONNECTIONS + 3
-_DELIVER: Final = roles.DELIVER_CONNECTIONS + 1
+_SERVE: Final = WEB_CONNECTIONS + 1
+_WORK: Final = WORKER_CONNECTIONS + 3
+_DELIVER: Final = DELIVER_CONNECTIONS + 1
 
 
 async def diagnose(data_dir: Path | None) -> list[Line]:

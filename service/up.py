@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import signal
 import socket
 import time
@@ -9,11 +10,13 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import aiohttp
 import asyncpg
 
 from service import administering, data_folder, log, preparing, supervising
+from service.data_folder import ADDRESS_FILE, DATABASE_FILE
 from service.embedded.server import EmbeddedPostgres
 from service.errors import StartRefused, WorkFailed
 from service.store.database import APPLICATION_ROLE, Database, speak_json
@@ -21,9 +24,6 @@ from service.supervising import Child
 
 DATABASE = "moderation"
 OWNER_ROLE = "moderation_owner"
-# In the data folder, while all is up: where the API answers, and where its own database is.
-ADDRESS_FILE = "address"
-DATABASE_FILE = "database"
 READY_S = 120.0
 POLL_S = 0.1
 STOP_MARGIN_S = 10.0
@@ -74,14 +74,21 @@ async def running(plan: Plan, stop: asyncio.Event) -> AsyncIterator[Running]:
         data_folder.make(plan.data_dir)
         stack.enter_context(data_folder.owned(plan.data_dir))
         listener = stack.enter_context(_listener(plan.host, plan.port))
-        # Whatever can be refused is refused before the first process is started.
-        postgres, where = await _database(plan, stack)
+        held, gate = _gate(stack)
+        postgres, where = _database(plan, stack)
         tokens_path = plan.data_dir / "tokens.json"
-        tokens = await _prepare(where, tokens_path)
+        if postgres is None:
+            # Whatever can be refused is refused before the first process is started.
+            tokens = await _prepare(where, tokens_path)
+            children, waited_for = await _start(plan, stack, listener, held, where)
+        else:
+            # They import what they need while the database is made.
+            children, waited_for = await _start(plan, stack, listener, held, where)
+            await asyncio.to_thread(postgres.start)
+            await bootstrap(postgres)
+            tokens = await _prepare(where, tokens_path)
+        gate.close()
         url = _address(listener)
-        # With a database of our own, which ends with us, they would have nothing to drain into.
-        death = signal.SIGTERM if postgres is None else signal.SIGKILL
-        children, waited_for = await _start(plan, stack, listener, where, death)
         keeper = asyncio.create_task(_keep_alive(children, postgres))
         stack.push_async_callback(_cancel, keeper)
         for address in (f"{url}/readyz", *waited_for):
@@ -91,6 +98,13 @@ async def running(plan: Plan, stop: asyncio.Event) -> AsyncIterator[Running]:
             stack.enter_context(data_folder.noted(plan.data_dir / DATABASE_FILE, where.owner_dsn))
         superuser = postgres.dsn(DATABASE, "postgres") if postgres else None
         yield Running(url, where, superuser, tokens, tokens_path)
+
+
+def _gate(stack: AsyncExitStack) -> tuple[int, BinaryIO]:
+    """Make a pipe: whoever holds its reading end waits there until the other is closed."""
+    held, other = os.pipe()
+    stack.callback(os.close, held)
+    return held, stack.enter_context(os.fdopen(other, "wb"))
 
 
 async def _prepare(where: Database, tokens_path: Path) -> dict[str, str]:
@@ -109,10 +123,14 @@ async def _start(
     plan: Plan,
     stack: AsyncExitStack,
     listener: socket.socket,
+    gate: int,
     where: Database,
-    death: signal.Signals,
 ) -> tuple[list[Child], list[str]]:
-    """Start every process; give them, and what besides the API must be ready."""
+    """
+    Start every process; give them, and what besides the API must be ready.
+
+    Those that need the database wait at the gate, the reading end of a pipe, until it is closed.
+    """
     grace_s = plan.grace_s + STOP_MARGIN_S
     environment = {
         **plan.environment,
@@ -129,9 +147,17 @@ async def _start(
         helpers.append(_local(plan, inside, environment))
         await helpers[0].start()
         waited_for.append(f"{_address(inside)}/healthz")
-    roles = [_serve(listener, environment, death)]
-    roles += [_work(number, environment, death) for number in range(1, plan.workers + 1)]
-    roles.append(Child("deliver", ("deliver",), environment, death_signal=death))
+    # With a database of our own, which ends with us, they would have nothing to drain into.
+    death = signal.SIGTERM if plan.database else signal.SIGKILL
+
+    def role(name: str, command: str, *told: object, descriptors: tuple[int, ...] = ()) -> Child:
+        arguments = (command, "--after", str(gate), *map(str, told))
+        return Child(name, arguments, environment, (gate, *descriptors), death)
+
+    port = listener.fileno()
+    roles = [role("serve", "serve", "--fd", port, descriptors=(port,))]
+    roles += [role(f"work-{number}", "work") for number in range(1, plan.workers + 1)]
+    roles.append(role("deliver", "deliver"))
     # They drain while the database and the local endpoint are still there.
     stack.push_async_callback(supervising.stop, roles, grace_s)
     for child in roles:
@@ -139,13 +165,13 @@ async def _start(
     return [*helpers, *roles], waited_for
 
 
-async def _database(plan: Plan, stack: AsyncExitStack) -> tuple[EmbeddedPostgres | None, Database]:
+def _database(plan: Plan, stack: AsyncExitStack) -> tuple[EmbeddedPostgres | None, Database]:
+    """Tell where the database is, or will be once our own is started, which ``stack`` stops."""
     if plan.database is not None:
         return None, plan.database
     postgres = EmbeddedPostgres(plan.data_dir / "postgres")
     stack.push_async_callback(asyncio.to_thread, postgres.stop)
-    await asyncio.to_thread(postgres.start)
-    return postgres, await bootstrap(postgres)
+    return postgres, _logins(postgres)
 
 
 async def bootstrap(postgres: EmbeddedPostgres) -> Database:
@@ -161,6 +187,10 @@ async def bootstrap(postgres: EmbeddedPostgres) -> Database:
             await conn.execute(f"CREATE DATABASE {DATABASE} OWNER {OWNER_ROLE}")
     finally:
         await conn.close()
+    return _logins(postgres)
+
+
+def _logins(postgres: EmbeddedPostgres) -> Database:
     return Database(
         dsn=postgres.dsn(DATABASE, APPLICATION_ROLE), owner_dsn=postgres.dsn(DATABASE, OWNER_ROLE)
     )
@@ -200,15 +230,6 @@ async def _wait_ready(address: str, children: list[Child], stop: asyncio.Event) 
                 answer = str(error)
             await asyncio.sleep(POLL_S)
     raise WorkFailed(f"{address} was not ready within {READY_S:.0f} s: {answer}")
-
-
-def _serve(listener: socket.socket, environment: Mapping[str, str], death: signal.Signals) -> Child:
-    descriptor = listener.fileno()
-    return Child("serve", ("serve", "--fd", str(descriptor)), environment, (descriptor,), death)
-
-
-def _work(number: int, environment: Mapping[str, str], death: signal.Signals) -> Child:
-    return Child(f"work-{number}", ("work",), environment, death_signal=death)
 
 
 def _local(plan: Plan, listener: socket.socket, environment: Mapping[str, str]) -> Child:

@@ -2,7 +2,10 @@
 
 import asyncio
 import contextlib
+import os
+import shutil
 import signal
+import tempfile
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -38,9 +41,13 @@ from tests.upstream import Upstream
 TEMPLATE = up.DATABASE
 PRICE = 58_000
 LEASE = timedelta(seconds=4)
+MEMORY = Path("/dev/shm")
+ROOM_BYTES = 4 << 30
 
 
 log.configure("console")
+# Installed code is compiled once; each of the many processes of the tests would do it anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell lets what it runs in the background ignore Ctrl-C, and so would all that we start.
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -49,10 +56,20 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 @pytest.fixture(scope="session")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
     """One server for all tests of this process; it may forget everything when the power fails."""
-    folder = tmp_path_factory.mktemp("postgres")
-    with EmbeddedPostgres(folder, settings={"fsync": "off", "max_connections": "300"}) as server:
+    settings = {"fsync": "off", "max_connections": "300"}
+    with _quick(tmp_path_factory) as folder, EmbeddedPostgres(folder, settings=settings) as server:
         asyncio.run(_prepare(server))
         yield server
+
+
+@contextlib.contextmanager
+def _quick(factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Give a folder in memory if there is room: the database of each test is hundreds of files."""
+    if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM_BYTES:
+        with tempfile.TemporaryDirectory(prefix="moderation-tests-", dir=MEMORY) as folder:
+            yield Path(folder) / "postgres"
+    else:
+        yield factory.mktemp("postgres")
 
 
 async def _prepare(server: EmbeddedPostgres) -> None:

@@ -1,6 +1,7 @@
 """What the commands share; each of them reads the settings and calls one function."""
 
 import asyncio
+import os
 from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,6 +18,17 @@ DATA_DIR = click.option(
     type=click.Path(path_type=Path, file_okay=False),
     help="Folder of the embedded database and the tokens.  [MODERATION_DATA_DIR]",
 )
+
+AFTER = click.option(
+    "--after", "gate", type=int, hidden=True, help="A pipe that `up` closes once all may begin."
+)
+
+
+def pass_gate(gate: int | None) -> None:
+    """Wait, where `up` has started us, until the database is ready."""
+    if gate is not None:
+        with os.fdopen(gate, "rb") as pipe:
+            pipe.read()
 
 
 def connected(data_dir: Path | None, work: Callable[..., Coroutine[Any, Any, Result]]) -> Result:

@@ -20,13 +20,14 @@ from service.commands.versions import (
     windows,
 )
 from service.errors import WorkFailed
+from service.loading import Elsewhere, LazyGroup
 from service.policy import diffing, format_schema
 from service.prices import MICRO
 from service.publishing import Source
 from service.store import Conn
 
 
-@click.group("rulesets")
+@click.group("rulesets", cls=LazyGroup)
 def rulesets_group() -> None:
     """
     Write, check, publish and roll back rulesets.
@@ -41,6 +42,14 @@ def rulesets_group() -> None:
       moderation rulesets publish privacy
       moderation rulesets rollback privacy --reason 'holds too much'
     """
+
+
+for name, place, short_help in (
+    ("publish", "releases:rulesets_publish", "Make a version live."),
+    ("rollback", "releases:rulesets_rollback", "Make a version live that was live before."),
+    ("test", "trying:rulesets_test", "Run a version's golden examples."),
+):
+    rulesets_group.add_command(Elsewhere(name, place, short_help))
 
 
 @rulesets_group.command("check")

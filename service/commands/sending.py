@@ -10,8 +10,8 @@ from typing import Any, TypeAlias
 
 import click
 
-from service import app, reporting, submitting
-from service.commands import DATA_DIR
+from service import reporting, submitting
+from service.commands import DATA_DIR, reaching
 from service.errors import WorkFailed
 
 Sent: TypeAlias = tuple[list[dict[str, Any]], Path | None]
@@ -54,10 +54,9 @@ def submit(
       moderation submit ~/Pictures --save looked-at
       moderation submit incoming/ --ruleset marketplace --wait --json > verdicts.json
     """
-    configured = app.load(public_url=url, data_dir=data_dir)
+    address, token = reaching.reached("platform", url, data_dir)
     jobs = submitting.find(paths, ruleset)
-    url, token = app.service_url(configured), app.bearer_token(configured, "platform")
-    send = partial(reporting.submit, url, token, jobs, save, wait=wait or save is not None)
+    send = partial(reporting.submit, address, token, jobs, save, wait=wait or save is not None)
     items, page = _watched(send, len(jobs), as_json=as_json)
     _print(items, as_json=as_json)
     if page is not None:

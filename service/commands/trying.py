@@ -13,9 +13,9 @@ from urllib.parse import quote
 
 import click
 
-from service import app, submitting
+from service import submitting
 from service.client import Client
-from service.commands import DATA_DIR, in_dollars, print_table
+from service.commands import DATA_DIR, in_dollars, print_table, reaching
 from service.commands.versions import AS_JSON, VERSION, Reference
 from service.errors import WorkFailed
 
@@ -57,9 +57,7 @@ def rulesets_test(
       moderation rulesets test privacy@4 --yes --json > check.json
       moderation rulesets test privacy --last
     """
-    configured = app.load(public_url=url, data_dir=data_dir)
-    url, token = app.service_url(configured), app.bearer_token(configured, "policy")
-    service = partial(submitting.opened, url, token)
+    service = partial(submitting.opened, *reaching.reached("policy", url, data_dir))
     place = asyncio.run(_place(service(), version))
     price = None if last else _agreed(asyncio.run(_quoted(service(), place)), yes=yes)
     check = _watched(partial(_followed, service(), place, price))

@@ -47,7 +47,7 @@ async def newest(conn: Conn, wanted: Reference) -> int:
 
 def offers() -> list[quoting.Offer]:
     """Tell what the configured upstreams take and cost."""
-    return app.offers_of(app.load())
+    return quoting.offers_of(app.load().upstream)
 
 
 def windows(model: str | None) -> list[Window]:

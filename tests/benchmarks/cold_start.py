@@ -102,7 +102,9 @@ def _start(kind: Kind) -> None:
 
 def _ready_s(folder: Path, kind: Kind) -> float:
     began = time.monotonic()
-    up = Up.begin(folder / "data", env=driving.environment(**kind.settings))
+    # What is installed was compiled once.
+    environment = driving.environment(**kind.settings) | {"PYTHONDONTWRITEBYTECODE": ""}
+    up = Up.begin(folder / "data", env=environment)
     try:
         driving.until(_says(up), f"address; it said {up.err}", LONGEST_S, POLL_S)
         return time.monotonic() - began

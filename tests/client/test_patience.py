@@ -14,7 +14,7 @@ from tests.client.relay import Fault, passes, problem, says, through
 from tests.conftest import Api
 
 IMAGE = draw.png(64, 48, "teal")
-NOW = "1"
+NOW = "0"
 
 PASSING: dict[str, list[Fault]] = {
     "overloaded": [problem(503, "overloaded", Retry_After=NOW)],

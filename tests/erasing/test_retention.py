@@ -7,8 +7,9 @@ from uuid import UUID
 
 import pytest
 
-from service import retaining, roles
+from service import retaining
 from service.retaining import Keeping
+from service.roles import delivering
 from service.settings import Settings
 from service.store import Conn, Pool, erasures
 from service.store.database import Database
@@ -198,7 +199,7 @@ async def test_keys_events_and_tries_are_forgotten_in_their_time(pool: Pool, own
 )
 def test_settings_say_how_long(given: dict[str, float], keeping: Keeping) -> None:
     """What waits for a person is only deleted where a setting of its own says so."""
-    assert roles.keeping_of(Settings.model_validate(given)) == keeping
+    assert delivering.keeping_of(Settings.model_validate(given)) == keeping
 
 
 async def test_the_deliver_role_applies_it(

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import click
 import pytest
 
 from service.cli import commands
+from service.loading import Elsewhere
 from tests.up import driving
 from tests.up.driving import CHECKOUT, Ended, Up
 
@@ -20,29 +21,68 @@ def within(up: Up, *arguments: object) -> Ended:
     return driving.run(*arguments, "--data-dir", up.data_dir)
 
 
-def every(group: click.Group, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+def whole(one: click.Command) -> click.Command:
+    """Import a command of which its group knows only where it is."""
+    return one.load() if isinstance(one, Elsewhere) else one
+
+
+def every(group: click.Command, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
     """Name every command there is."""
-    for name, one in group.commands.items():
+    for name, one in group.commands.items() if isinstance(group, click.Group) else ():
         yield (*path, name)
-        if isinstance(one, click.Group):
-            yield from every(one, (*path, name))
+        yield from every(whole(one), (*path, name))
 
 
 @pytest.mark.parametrize("path", [(), *every(commands)], ids=" ".join)
 def test_help_shows_an_example_and_every_option(path: tuple[str, ...]) -> None:
     """Each command's help holds a command line to copy, and says what each option is for."""
-    group: click.Command = commands
+    listed: click.Command = commands
     for name in path:
+        group = whole(listed)
         assert isinstance(group, click.Group)
-        group = group.commands[name]
-    context = click.Context(group, info_name=" ".join(path), max_content_width=100)
-    text = group.get_help(context)
+        listed = group.commands[name]
+    command = whole(listed)
+    context = click.Context(command, info_name=" ".join(path), max_content_width=100)
+    text = command.get_help(context)
     assert re.search(rf"^ .*moderation {' '.join(path)}", text, re.MULTILINE), text
-    options = [one for one in group.params if isinstance(one, click.Option) and not one.hidden]
+    options = [one for one in command.params if isinstance(one, click.Option) and not one.hidden]
     wordless = [one.name for one in options if not one.help and not one.required]
     assert wordless in ([], ["port"])
     # Where commands are listed, what is longer would be cut off.
-    assert not path or not group.get_short_help_str(60).endswith("...")
+    assert not path or not command.get_short_help_str(60).endswith("...")
+    assert listed.name == command.name
+    assert listed.get_short_help_str(100) == command.get_short_help_str(100)
+
+
+@pytest.mark.parametrize(
+    ("name", "spared"),
+    [
+        ("tokens", ["aiohttp", "jsonschema", "service.up"]),
+        ("serve", ["service.applying", "service.up", "service.worker"]),
+        ("work", ["service.web.application", "service.up", "PIL", "numpy"]),
+        ("deliver", ["service.web.application", "service.up", "service.worker"]),
+        ("up", ["service.web.application", "service.worker", "PIL", "numpy"]),
+    ],
+)
+def test_a_command_imports_only_what_it_needs(
+    monkeypatch: pytest.MonkeyPatch, name: str, spared: Sequence[str]
+) -> None:
+    """A process of one role does not wait for the code of the others."""
+    monkeypatch.setenv("PYTHONPROFILEIMPORTTIME", "1")
+    ended = driving.run(name, "--help")
+    assert ended.code == 0, ended.err
+    imported = {line.rpartition("|")[2].strip() for line in ended.err.splitlines()}
+    assert "service.errors" in imported
+    assert not imported & set(spared)
+
+
+def test_processes_get_ready_while_the_database_does(service: Up) -> None:
+    """They are started before the embedded server, wait for what is in it, and none dies of it."""
+    start, _, _ = service.err.partition("serving ")
+    database = start.index("postgres_started")
+    for name in ("serve", "work-1", "deliver"):
+        assert re.search(rf"process_started +name={name}\b", start[:database]), start
+    assert "process_died" not in start
 
 
 def test_token_is_shown_once_works_and_ends_when_revoked(service: Up) -> None:

@@ -1,25 +1,19 @@
-"""Commands for whoever runs the service: is the database whole, and is everything in order."""
+"""The command that checks whether the database is whole."""
 
-import asyncio
 import dataclasses
-import importlib.resources
 import json
 import sys
 from pathlib import Path
 
 import click
 
-from service import checking, diagnosing
+from service import checking
 from service.checking import BYTES, NAMES, RULES, Checked
 from service.commands import DATA_DIR, connected, print_table
-from service.doctoring import examining
-from service.doctoring.examining import Line
 from service.errors import WorkFailed
 from service.store.invariants import Violation
 
 _STEPS = 100
-_FILES = {"dashboard": "dashboard.json", "alerts": "alerts.yaml"}
-_COLOURS = {"ok": "green", "warn": "yellow", "fail": "red"}
 
 
 @click.command("fsck")
@@ -89,53 +83,3 @@ def _show(done: Checked, *, as_json: bool) -> None:
 
 def _row(one: Violation) -> tuple[str, ...]:
     return one.invariant, one.rule, one.subject, one.detail
-
-
-@click.command("doctor")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-@DATA_DIR
-def doctor(data_dir: Path | None, *, as_json: bool) -> None:
-    """
-    Look for what is wrong, and say what to do about it.
-
-    At database, schema, settings, upstreams, disk and clocks.
-
-    Nothing is changed and nothing is paid for.  Exits with 1 if a line says fail.
-
-    \b
-    Examples:
-      moderation doctor
-      moderation doctor --json
-    """
-    lines = asyncio.run(diagnosing.diagnose(data_dir))
-    if as_json:
-        found = {"status": examining.worst(lines), "lines": [dataclasses.asdict(x) for x in lines]}
-        click.echo(json.dumps(found, indent=2, ensure_ascii=False))
-    else:
-        width = max(len(one.check) for one in lines)
-        for one in lines:
-            _tell(one, width)
-    if fails := sum(one.status == "fail" for one in lines):
-        raise WorkFailed(f"{fails} of {len(lines)} lines say fail")
-
-
-def _tell(one: Line, width: int) -> None:
-    mark = click.style(f"{one.status:4}", fg=_COLOURS[one.status], bold=True)
-    click.echo(f"{mark}  {one.check:{width}}  {one.found}")
-    if one.todo:
-        click.echo(f"{'':{width + 8}}-> {one.todo}")
-
-
-@click.command("monitoring")
-@click.argument("what", type=click.Choice(tuple(_FILES)))
-def monitoring(what: str) -> None:
-    """
-    Print the dashboard for Grafana or alerts for Prometheus.
-
-    \b
-    Examples:
-      moderation monitoring dashboard > moderation.json
-      moderation monitoring alerts > /etc/prometheus/moderation.yaml
-    """
-    folder = importlib.resources.files("service.monitoring")
-    click.echo((folder / _FILES[what]).read_text("utf-8"), nl=False)
