@@ -22,8 +22,8 @@ MAX_PNG = 7_000_000  # a PNG is kept below this
 _JPEG_QUALITY = 95
 _PNG_LEVEL = 2  # a quarter of the time of level 6 for files 10 to 20 % larger
 _THUMBNAIL_QUALITY = 80
-_THUMBNAIL_METHOD = 2
-_THUMBNAIL_GAP = 2.0  # half the time of 3.0, for at most 5 levels of 255
+_THUMBNAIL_METHOD = 0  # two thirds of the time of 2, for files a seventh larger
+_THUMBNAIL_GAP = 1.5  # two thirds of the time of 2.0, for a mean of 1 level of 255
 
 
 class OutOfMemory(Unreadable):
@@ -104,9 +104,12 @@ def decoded(data: bytes) -> tuple[Image.Image, Header, int]:
 def encoded(
     image: Image.Image, shown: int, *, lossless: bool, thumbnail_side: int | None
 ) -> Picture:
-    """Encode pixels as ``canonical`` says; ``lossless``: the file that they are from was."""
+    """
+    Encode pixels as ``canonical`` says; ``lossless``: the file that they are from was.
+
+    What the image knows of its file is taken away from it.
+    """
     # Encoders write what they find in a file's own image: comments, profiles, resolutions.
-    image = image.copy()
     image.info.clear()
     data, mime = (_png(image) if lossless else None), "image/png"
     if data is None:

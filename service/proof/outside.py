@@ -56,8 +56,10 @@ def outside(original: View, edited: View, regions: Iterable[Rect]) -> Outside:
     shape = _shape(original, edited)
     before, after = original.sample(whole, shape), edited.sample(whole, shape)
     rows, columns = _starts(shape[0], max(shape)), _starts(shape[1], max(shape))
-    compared = _tiled(edited.inside(whole, shape)[None].astype(np.float32), rows, columns)[0] > 0.99
+    compared = np.ones((len(rows), len(columns)), np.bool_)
     if not edited.straight:
+        inside = edited.inside(whole, shape)[None].astype(np.float32)
+        compared = _tiled(inside, rows, columns)[0] > 0.99
         # The picture's edge mixes with what lies beyond it, and chroma of a bar seeps in.
         compared[[0, -1]] = compared[:, [0, -1]] = False
     for rect in regions:
@@ -87,9 +89,17 @@ def _starts(side: int, longest: int) -> NDArray[np.intp]:
 
 def _tiled(planes: Plane, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> Plane:
     """Average tiles that begin at the given rows and columns (planes x height x width)."""
-    sums = np.add.reduceat(np.add.reduceat(planes, rows, axis=1), columns, axis=2)
     heights = np.diff(rows, append=planes.shape[1])
     widths = np.diff(columns, append=planes.shape[2])
+    # Whole rows are added much faster than reduceat adds the few of each tile; a tile has as many
+    # as the others or one more.
+    least = planes.shape[1] // len(rows)
+    sums = planes[:, rows]
+    for row in range(1, least):
+        sums += planes[:, rows + row]
+    taller = heights > least
+    sums[:, taller] += planes[:, rows[taller] + least]
+    sums = np.add.reduceat(sums, columns, axis=2)
     means: Plane = (sums / np.outer(heights, widths)).astype(np.float32)
     return means
 
@@ -98,30 +108,38 @@ def _excess(
     before: Plane, after: Plane, rows: NDArray[np.intp], columns: NDArray[np.intp], tolerance: float
 ) -> Plane:
     """Divide each tile's change by what is explained; above 1 it is not."""
-    change = after - before
-    detail, bright = luma(change), luma(before)
-    means = _tiled(change, rows, columns)
-    squares = [_tiled(one[None], rows, columns)[0] for one in (detail**2, bright, bright**2)]
-    rest = np.sqrt(np.maximum(squares[0] - luma(means) ** 2, 0))
-    within = np.sqrt(np.maximum(squares[2] - squares[1] ** 2, 0))
+    planes = np.empty((6, *before.shape[1:]), np.float32)
+    change, detail, bright = planes[:3], planes[3], planes[4]
+    np.subtract(after, before, out=change)
+    bright[...] = luma(before)
+    detail[...] = luma(change)
+    detail **= 2
+    np.square(bright, out=planes[5])
+    means = _tiled(planes, rows, columns)
+    colours, light = means[:3], means[4]
+    rest = np.sqrt(np.maximum(means[3] - luma(colours) ** 2, 0))
+    within = np.sqrt(np.maximum(means[5] - light**2, 0))
     # An edge may lie just between two flat tiles, and a little off in the edited picture.
-    across = (_greatest_near(squares[1]) + _greatest_near(-squares[1])) / 2
-    activity = np.maximum(_greatest_near(within), across)
+    activity, lightest, darkest = _greatest_near(np.stack([within, light, -light]))
+    activity = np.maximum(activity, (lightest + darkest) / 2)
     worst: Plane = np.maximum(
-        np.abs(means).max(axis=0) / (_MEAN + _MEAN_OF_ACTIVITY * activity),
+        np.abs(colours).max(axis=0) / (_MEAN + _MEAN_OF_ACTIVITY * activity),
         rest / (_REST + tolerance * activity),
     )
     return worst
 
 
 def _greatest_near(tiles: Plane) -> Plane:
-    """Take the greatest of each tile and its eight neighbours: edges shift from tile to tile."""
-    height, width = tiles.shape
-    padded = np.pad(tiles, 1, mode="edge")
-    shifted = [
-        padded[down : down + height, right : right + width]
-        for down in range(3)
-        for right in range(3)
-    ]
-    greatest: Plane = np.max(shifted, axis=0)
+    """
+    Take the greatest of each tile and its eight neighbours: edges shift from tile to tile.
+
+    Args:
+        tiles: planes x height x width.
+    """
+    rows = tiles.copy()
+    np.maximum(rows[:, 1:], tiles[:, :-1], out=rows[:, 1:])
+    np.maximum(rows[:, :-1], tiles[:, 1:], out=rows[:, :-1])
+    greatest = rows.copy()
+    np.maximum(greatest[..., 1:], rows[..., :-1], out=greatest[..., 1:])
+    np.maximum(greatest[..., :-1], rows[..., 1:], out=greatest[..., :-1])
     return greatest

@@ -49,6 +49,8 @@ def pdq(luma: Plane) -> Hash:
 
 def _filtered(luma: Plane, window: int, axis: int) -> Plane:
     """Slide a mean with the reference's uneven halves and shorter ends."""
+    if window == 1:
+        return luma
     lines = np.moveaxis(luma, axis, -1)
     count, half = lines.shape[-1], (window + 2) // 2
     sums = np.concatenate(

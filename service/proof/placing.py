@@ -55,6 +55,9 @@ class Placement:
         )
 
 
+STRAIGHT = Placement()
+
+
 def _in_pixels(mapping: Mapping, side: int, other: int) -> Mapping:
     scale = mapping.scale * other / side
     return Mapping(float(scale), float((mapping.shift + 0.5) * other - scale * side / 2))
@@ -95,10 +98,16 @@ class Scene:
         """
         height, width = self.original.shape
         tall, wide = self.edited.shape
+        if place == STRAIGHT and (tall, wide) == (height, width):
+            return _mixed(self.edited, self.original, self.compared), self.compared
         ys, xs = _centres(place.rows, height, tall), _centres(place.columns, width, wide)
         moved = interpolated(interpolated(self.edited, ys, -2), xs, -1)
         compared = self.compared * np.outer(_within(ys, tall), _within(xs, wide))
-        return moved * compared + self.original * (1 - compared), compared
+        return _mixed(moved, self.original, compared), compared
+
+
+def _mixed(moved: Plane, original: Plane, compared: Plane) -> Plane:
+    return moved * compared + original * (1 - compared)
 
 
 def _centres(mapping: Mapping, count: int, side: int) -> Steps:
@@ -110,8 +119,8 @@ def _within(at: Steps, side: int) -> NDArray[np.bool_]:
     return (at > -1) & (at < side)
 
 
-def scenes(original: View, edited: View, masked: Iterable[Rect]) -> list[Scene]:
-    """Make all levels, the coarsest first, each half as large as the next."""
+def finest(original: View, edited: View, masked: Iterable[Rect]) -> Scene:
+    """Make the level of most samples, in which nothing of the masked rectangles is compared."""
     whole = Rect.whole(original.pixels)
     first, second = thumbnail(original, SIDE), thumbnail(edited, SIDE)
     compared = np.zeros(first.shape, np.float32)
@@ -121,7 +130,12 @@ def scenes(original: View, edited: View, masked: Iterable[Rect]) -> list[Scene]:
         compared[
             max(0, top - _AROUND) : bottom + _AROUND, max(0, left - _AROUND) : right + _AROUND
         ] = 0
-    levels = [Scene.of(first, second, compared)]
+    return Scene.of(first, second, compared)
+
+
+def levels_to(scene: Scene) -> list[Scene]:
+    """Make all levels, the coarsest first, each half as large as the next; the last is given."""
+    levels = [scene]
     for _ in range(len(_PULLS) - 1):
         fine = levels[0]
         levels.insert(
@@ -159,6 +173,12 @@ def refined(levels: Sequence[Scene], start: Placement) -> Placement:
             if step < _STILL:
                 break
     return place
+
+
+def stays(scene: Scene, place: Placement) -> bool:
+    """Tell whether at the finest level a placement would not be moved."""
+    _, step = _stepped(scene, place, place, _PULLS[-1])
+    return step < _STILL
 
 
 def _stepped(

@@ -3,14 +3,25 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from service.proof import Rect
-from service.proof.placing import MAX_SHIFT, Placement, Scene, detail, refined, scenes
+from service.proof import Plane, Rect
+from service.proof.placing import (
+    MAX_SHIFT,
+    STRAIGHT,
+    Placement,
+    Scene,
+    detail,
+    finest,
+    levels_to,
+    refined,
+    stays,
+)
 from service.proof.sampling import Mapping, View, box_mean
-from service.proof.structure import VISIBLE, WINDOW, octave, shown
+from service.proof.structure import VISIBLE, WINDOW, left, octave
 
 _ZOOMS = (1.0, 0.94, 1.06, 0.88, 1.12)
 _TRIED = 3
@@ -22,7 +33,7 @@ _LITTLE = 0.2
 _SNAP = 0.25
 _SAME_BRIGHTNESS = 8.0
 _SAME_ASPECT = 0.01
-_STRAIGHT = Placement()
+_WHOLLY = 0.99
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +59,52 @@ class Registration:
     doubted: tuple[View, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _Judge:
+    """
+    What scores placements: the finest level, and what every score asks of the original there.
+
+    Args:
+        waves: The octave of its luma.
+        energy: Their variance around each sample.
+    """
+
+    scene: Scene
+    waves: Plane
+    energy: Plane
+
+    @classmethod
+    def of(cls, scene: Scene) -> Self:
+        """Measure the original once."""
+        waves = octave(scene.original)
+        return cls(scene, waves, box_mean(waves**2, WINDOW))
+
+    def structured(self) -> NDArray[np.bool_]:
+        """Tell where a whole window outside the regions has structure."""
+        compared = box_mean(self.scene.compared, WINDOW) > _WHOLLY
+        return np.asarray((self.energy > VISIBLE) & compared)
+
+    def misfit(self, place: Placement) -> float:
+        """Return the mean difference in detail, in grey levels, of what is compared."""
+        moved, compared = self.scene.laid(place)
+        apart = np.abs(self.scene.target - detail(moved))
+        return float(apart.sum() / (compared.sum() + 1))
+
+    def agreement(self, place: Placement) -> float:
+        """Return the share of the places with structure in either picture that agree."""
+        moved, compared = self.scene.laid(place)
+        waves = octave(moved)
+        products = np.stack([self.waves * waves, waves**2, compared])
+        cross, other, whole = box_mean(products, WINDOW)
+        # The edited picture may gain faint structure by coding; what it gains beyond that counts.
+        either = (self.energy > VISIBLE) | (other > 4 * VISIBLE)
+        either &= whole > _WHOLLY
+        if not either.any():
+            return 0.0
+        upright = left(self.energy, cross, other, ratio=1.0) & (cross > 0)
+        return float(upright[either].mean())
+
+
 def register(original: View, edited: View, masked: Iterable[Rect]) -> Registration:
     """
     Register by the content outside the masked rectangles.
@@ -55,16 +112,16 @@ def register(original: View, edited: View, masked: Iterable[Rect]) -> Registrati
     Bounds: content stretched by at most 1.2 either way against the frame and shifted by at most
     12 % of a side.  Beyond them it is another picture.
     """
-    levels = scenes(original, edited, masked)
+    judge = _Judge.of(finest(original, edited, masked))
     ratio = _ratio(original, edited)
-    there = float(_structured(levels[-1]).mean())
-    others = _likely(levels, ratio) if there < _LITTLE else []
+    there = float(judge.structured().mean())
+    others = _likely(judge.scene, ratio) if there < _LITTLE else []
     if there > _LEAST_THERE:
-        best, agreement = _best(levels, ratio, others[:1])
+        best, agreement = _best(judge, ratio, others[:1])
     else:
-        best, agreement = _STRAIGHT, _flat_agreement(levels[-1])
+        best, agreement = STRAIGHT, _flat_agreement(judge.scene)
     if original.pixels.shape == edited.pixels.shape and best.moves < _SNAP:
-        best = _STRAIGHT
+        best = STRAIGHT
     doubted = tuple(place.view(original, edited) for place in others)
     same = agreement >= _LEAST_AGREEMENT
     return Registration(best.view(original, edited), agreement, there, same, doubted)
@@ -77,9 +134,7 @@ def _ratio(original: View, edited: View) -> float:
     return float((tall / height) / (wide / width))
 
 
-def _best(
-    levels: Sequence[Scene], ratio: float, own: Sequence[Placement]
-) -> tuple[Placement, float]:
+def _best(judge: _Judge, ratio: float, own: Sequence[Placement]) -> tuple[Placement, float]:
     """
     Try the straight placement, and only if it does not fit search for others.
 
@@ -87,32 +142,36 @@ def _best(
         own: How the regions' own content lies, where little else tells.  Then it is one of those
             to choose from, and none that moves is taken before all have been tried.
     """
-    finest = levels[-1]
-    tried = [(place, _agreement(finest, place)) for place in own if place.allowed]
+    if not own and stays(judge.scene, STRAIGHT):
+        straight = judge.agreement(STRAIGHT)
+        if straight >= _GOOD:
+            return STRAIGHT, straight
+    tried = [(place, judge.agreement(place)) for place in own if place.allowed]
     tried = [(place, agreement) for place, agreement in tried if agreement >= _GOOD]
+    levels = levels_to(judge.scene)
     for start in _starts(levels[0], ratio):
         found = refined(levels, start)
         if found.allowed:
-            tried.append((found, _agreement(finest, found)))
+            tried.append((found, judge.agreement(found)))
             if tried[-1][1] >= _GOOD and (not own or found.moves < _SNAP):
                 break
     most = max((agreement for _, agreement in tried), default=0.0)
     equals = [one for one in tried if one[1] >= most - _EQUAL]
-    best, agreement = min(equals, key=lambda one: _misfit(finest, one[0]), default=(_STRAIGHT, 0.0))
+    best, agreement = min(equals, key=lambda one: judge.misfit(one[0]), default=(STRAIGHT, 0.0))
     # Where the picture tells too little, for one along its only edge, both fit equally.
-    if _misfit(finest, _STRAIGHT) <= _misfit(finest, best) * 1.1 + 0.1:
-        straight = _agreement(finest, _STRAIGHT)
+    if judge.misfit(STRAIGHT) <= judge.misfit(best) * 1.1 + 0.1:
+        straight = judge.agreement(STRAIGHT)
         if straight >= agreement - _EQUAL:
-            return _STRAIGHT, straight
+            return STRAIGHT, straight
     return best, agreement
 
 
-def _likely(levels: Sequence[Scene], ratio: float) -> list[Placement]:
+def _likely(scene: Scene, ratio: float) -> list[Placement]:
     """Lay by the regions' own content, and by cutting or padding at the centre."""
-    unmasked = [level.unmasked() for level in levels]
-    own = refined(unmasked, _ranked(unmasked[0], ratio)[0])
+    levels = [level.unmasked() for level in levels_to(scene)]
+    own = refined(levels, _ranked(levels[0], ratio)[0])
     if abs(ratio - 1) < _SAME_ASPECT:
-        return [own, _STRAIGHT]
+        return [own, STRAIGHT]
     return [own, *(Placement(Mapping(tall), Mapping(wide)) for tall, wide in _framings(ratio))]
 
 
@@ -122,7 +181,7 @@ def _framings(ratio: float) -> list[tuple[float, float]]:
 
 
 def _starts(scene: Scene, ratio: float) -> Iterator[Placement]:
-    yield _STRAIGHT
+    yield STRAIGHT
     yield from _ranked(scene, ratio)[:_TRIED]
 
 
@@ -151,35 +210,10 @@ def _shifted(scene: Scene, tall: float, wide: float) -> tuple[float, Placement]:
     return score, Placement(rows, columns)
 
 
-def _misfit(scene: Scene, place: Placement) -> float:
-    """Return the mean difference in detail, in grey levels, where the pictures are compared."""
-    moved, compared = scene.laid(place)
-    return float(np.abs(scene.target - detail(moved)).sum() / (compared.sum() + 1))
-
-
-def _structured(scene: Scene) -> NDArray[np.bool_]:
-    """Tell where a whole window outside the regions has structure."""
-    energy = box_mean(octave(scene.original) ** 2, WINDOW)
-    structured: NDArray[np.bool_] = (energy > VISIBLE) & (box_mean(scene.compared, WINDOW) > 0.99)
-    return structured
-
-
-def _agreement(scene: Scene, place: Placement) -> float:
-    """Return the share of the places with structure in either picture that agree."""
-    moved, compared = scene.laid(place)
-    first, second = octave(scene.original), octave(moved)
-    maps = shown(first, second[None], ratio=1.0)
-    upright = box_mean(first * second, WINDOW) > 0
-    # The edited picture may gain faint structure by coding; what it gains beyond that counts.
-    either = maps.there | (box_mean(second**2, WINDOW) > 4 * VISIBLE)
-    either &= box_mean(compared, WINDOW) > 0.99
-    return float((maps.left & upright)[either].mean()) if either.any() else 0.0
-
-
 def _flat_agreement(scene: Scene) -> float:
     """Judge a picture without structure outside the regions by its brightness there."""
-    moved, _ = scene.laid(_STRAIGHT)
-    counted = scene.compared > 0.99
+    moved, _ = scene.laid(STRAIGHT)
+    counted = scene.compared > _WHOLLY
     if not counted.any():
         return 1.0
     equal = np.abs(moved - scene.original) < _SAME_BRIGHTNESS

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from service.proof import Edit, Plane, Rect
+from service.proof import Edit, Pixels, Plane, Rect
 from service.proof.sampling import View, box_mean, interpolated
 from service.proof.structure import (
     COARSEST,
@@ -108,6 +108,8 @@ def coarsest_hidden(rect: Rect) -> float:
 def remaining(original: View, edited: View, rect: Rect, edit: Edit) -> Remaining:
     """Measure one region, octave by octave from the longest wave to the pixel's size."""
     inner = rect.shrunk(rect.margin)
+    if edited.straight and _plain(edited.pixels[inner.slices]):
+        return Remaining(tuple(_left_plain(original, rect)), 0.0)
     left: list[float | None] = []
     moved: tuple[Plane, Plane] | None = None
     for part, shape in _octaves(inner, coarsest_hidden(rect) / COARSEST):
@@ -116,12 +118,25 @@ def remaining(original: View, edited: View, rect: Rect, edit: Edit) -> Remaining
         coarse = len(left) < _MOVED_OCTAVES
         # Chroma is coded coarsely and slow to compare; fine octaves take one colour of it.
         waves = octave(np.concatenate([mains, opponent(colours)]) if coarse else mains)
-        # The edge that is repeated beyond the edited picture's frame shows nothing.
-        waves[1:] *= edited.inside(part, shape)
+        if not edited.straight:
+            # The edge that is repeated beyond the edited picture's frame shows nothing.
+            waves[1:] *= edited.inside(part, shape)
         left.append(_left(shown(waves[0], waves[1:], ratio=_RATIO), edit))
         if coarse and left[-1] is not None:
             moved = mains, waves[:2]
     return Remaining(tuple(left), _left_moved(*moved) if moved else 0.0)
+
+
+def _plain(pixels: Pixels) -> bool:
+    """Tell whether all pixels are of one colour, as they are within most boxes."""
+    return bool((pixels[0] == pixels[0, 0]).all() and (pixels[1:] == pixels[:-1]).all())
+
+
+def _left_plain(original: View, rect: Rect) -> Iterator[float | None]:
+    """Give what ``remaining`` would find of each octave where the edit left one colour only."""
+    for part, shape in _octaves(rect.shrunk(rect.margin), coarsest_hidden(rect) / COARSEST):
+        waves = octave(principal(original.sample(part, shape)))
+        yield _left(shown(waves, np.zeros_like(waves)[None], ratio=_RATIO), "box")
 
 
 def _octaves(rect: Rect, step: float) -> Iterator[tuple[Rect, tuple[int, int]]]:

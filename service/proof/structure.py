@@ -39,7 +39,9 @@ def octave(values: Plane) -> Plane:
 def principal(colours: Plane) -> Plane:
     """Project colours (3 x h x w) on the direction in which neighbours differ most."""
     steps = [np.diff(colours, axis=axis).reshape(3, -1) for axis in (1, 2)]
-    _, directions = np.linalg.eigh(sum(step @ step.T for step in steps))
+    # NumPy takes step @ step.T to a routine that is slow for few rows.
+    products = [[[one @ other for other in step] for one in step] for step in steps]
+    _, directions = np.linalg.eigh(np.sum(products, axis=0))
     main: Plane = _mixed(colours, directions[None, :, -1].astype(np.float32))[0]
     return main
 
@@ -71,9 +73,24 @@ def shown(original: Plane, edited: Plane, *, ratio: float) -> Shown:
     Source: the signal model of Sheikh and Bovik, "Image information and visual quality", IEEE
     Transactions on Image Processing 15 (2), 2006, equations 10 to 13.
     """
+    # No more can be explained than there is at all.
+    if float(np.abs(edited).max()) ** 2 <= ratio * _NOISE:
+        there = box_mean(original**2, WINDOW) > VISIBLE
+        return Shown(there, np.zeros_like(there))
     products = np.concatenate([(original**2)[None], original * edited, edited**2])
     means = box_mean(products, WINDOW)
     energy, (cross, other) = means[0], np.split(means[1:], 2)
+    return Shown(energy > VISIBLE, np.any(left(energy, cross, other, ratio=ratio), axis=0))
+
+
+def left(energy: Plane, cross: Plane, other: Plane, *, ratio: float) -> NDArray[np.bool_]:
+    """
+    Tell where structure is left, as ``shown`` does, from means of products around each sample.
+
+    Args:
+        energy, cross, other: Of the original with itself, with the edited one, and of that with
+            itself.
+        ratio: As of ``shown``.
+    """
     explained = cross**2 / (energy + 1e-3)
-    left = explained > ratio * (other - explained + _NOISE)
-    return Shown(energy > VISIBLE, np.any(left, axis=0))
+    return explained > ratio * (other - explained + _NOISE)

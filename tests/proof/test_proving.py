@@ -233,6 +233,17 @@ def test_other_dimensions_mean_the_same_place(
         assert proof.stretch == pytest.approx(size[0] / size[1])
 
 
+@pytest.mark.parametrize(("down", "right"), [(1, 0), (0, -1), (1, 1), (-2, 3)])
+def test_a_slight_shift_is_registered(down: int, right: int) -> None:
+    """Content that moved by a pixel of 512 is read there, although it nearly fits as it is."""
+    moved = np.roll(np.asarray(PORTRAIT), (down, right), (0, 1))
+    proof = proven(PORTRAIT, Image.fromarray(moved))
+    view = proof.registration.view
+    assert not view.straight
+    assert view.rows.shift == pytest.approx(down, abs=0.3)
+    assert view.columns.shift == pytest.approx(right, abs=0.3)
+
+
 def test_the_frame_of_the_field_is_registered() -> None:
     """1024 x 858 that came back as 1152 x 896 with its content shifted is read at its place."""
     original = PORTRAIT.resize((1024, 858))

@@ -5,7 +5,7 @@ import pytest
 
 from service.proof import Edit, Pixels, Rect
 from service.proof.remaining import Remaining, remaining
-from service.proof.sampling import View
+from service.proof.sampling import SAME, Mapping, View
 from tests.proof.corpus import scenes
 
 PORTRAIT = np.asarray(scenes.opened("astronaut.png"))
@@ -31,6 +31,31 @@ def test_what_was_moved_is_seen(rect: Rect, down: int, right: int, step: tuple[i
     found = left(PORTRAIT, rect, np.roll(part, step, (0, 1)))
     assert found.moved > 0.5
     assert not found.gone
+
+
+@pytest.mark.parametrize("rect", [*PLACES, Rect(0, 0, 512, 512), Rect(5, 5, 60, 60)])
+@pytest.mark.parametrize("edit", ["box", "blur"])
+def test_one_colour_leaves_what_any_measurement_would_find(rect: Rect, edit: Edit) -> None:
+    """What is not measured of a place of one colour is what measuring it gives."""
+    edited = PORTRAIT.copy()
+    edited[rect.slices] = (10, 120, 200)
+    original, view = View.of(PORTRAIT), View.of(edited)
+    # By so little no sample is moved, but whatever moves is measured.
+    moved = view.moved(Mapping(1.0, 1e-9), SAME)
+    found = remaining(original, view, rect, edit)
+    assert found == remaining(original, moved, rect, edit)
+    assert found.most == 0
+
+
+@pytest.mark.parametrize(
+    "kept", [np.s_[:40], np.s_[-40:], np.s_[:, :40], np.s_[:, -40:], np.s_[30:70, 30:70]]
+)
+def test_what_one_colour_did_not_cover_is_seen(kept: tuple[slice, ...] | slice) -> None:
+    """A place of one colour but for a part, wherever that lies, is measured and found."""
+    rect = Rect(100, 190, 200, 290)
+    part = np.full((100, 100, 3), 90, np.uint8)
+    part[kept] = PORTRAIT[rect.slices][kept]
+    assert left(PORTRAIT, rect, part, "box").most > 0
 
 
 @pytest.mark.parametrize("at", [(40, 300), (330, 330)])

@@ -36,6 +36,28 @@ def test_whole_cells_are_exact_means() -> None:
     assert np.moveaxis(cells, 0, -1) == pytest.approx(blocks, abs=1e-3)
 
 
+@pytest.mark.parametrize(("tall", "wide"), [(1, 1), (1, 5), (3, 1), (8, 8), (16, 17), (256, 256)])
+def test_blocks_of_any_size_are_exact_means(tall: int, wide: int) -> None:
+    """Every block is the mean of its pixels, also where their sum is the greatest there can be."""
+    pixels = np.concatenate(
+        [picture(2 * tall, wide), np.full((2 * tall, wide, 3), 255, np.uint8)], 1
+    )
+    cells = area_means(pixels, Rect.whole(pixels), (2, 2))
+    blocks = pixels.reshape(2, tall, 2, wide, 3).mean(axis=(1, 3))
+    assert np.moveaxis(cells, 0, -1) == pytest.approx(blocks, abs=1e-3)
+
+
+@pytest.mark.parametrize("shift", [0.0, -13.3, 40.7, 500.0, -500.0])
+@pytest.mark.parametrize(("top", "left"), [(0, 0), (1, 2), (4, 7)])
+def test_a_part_is_sampled_as_it_is_in_the_whole(top: int, left: int, shift: float) -> None:
+    """Coarse cells of a part are those of the whole there, in the picture and beyond its edges."""
+    pixels = np.repeat(np.repeat(picture(60, 90), 13, 0), 13, 1)
+    view = View.of(pixels).moved(Mapping(13.0, shift), Mapping(13.0, shift))
+    whole = view.sample(Rect(0, 0, 60, 90), (6, 9))
+    part = view.sample(Rect(10 * top, 10 * left, 10 * top + 20, 10 * left + 20), (2, 2))
+    assert part == pytest.approx(whole[:, top : top + 2, left : left + 2], abs=1e-3)
+
+
 @pytest.mark.parametrize("shape", [(30, 30), (17, 41), (333, 50), (1, 1)])
 def test_any_cells_keep_the_mean(shape: tuple[int, int]) -> None:
     """Whatever the shape, sampling keeps a picture's mean colour within a few levels."""
