@@ -16,7 +16,7 @@ from service.pictures import frames, sheets
 from service.pictures.headers import Header, check_limits, read
 from service.pictures.wire import MAX_SIDE, Picture
 
-__all__ = ["OutOfMemory", "Picture", "canonical", "decoded", "encoded", "refusals"]
+__all__ = ["OutOfMemory", "Picture", "as_it_is", "canonical", "decoded", "encoded", "refusals"]
 
 MAX_PNG = 7_000_000  # a PNG is kept below this
 _JPEG_QUALITY = 95
@@ -116,6 +116,14 @@ def encoded(
         data, mime = _jpeg(image), "image/jpeg"
     thumbnail = None if thumbnail_side is None else _thumbnail(image, thumbnail_side)
     return Picture(data, mime, image.width, image.height, shown, thumbnail)
+
+
+def as_it_is(
+    data: bytes, header: Header, image: Image.Image, shown: int, thumbnail_side: int
+) -> Picture:
+    """Give a canonical picture's own file; ``image`` is what it decodes to."""
+    thumbnail = _thumbnail(image, thumbnail_side)
+    return Picture(data, header.mime, image.width, image.height, shown, thumbnail)
 
 
 def _png(image: Image.Image) -> bytes | None:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from service.pictures.canonical import decoded, encoded, refusals
+from service.pictures.canonical import as_it_is, decoded, encoded, refusals
 from service.pictures.wire import Finished
 from service.proof import FULL, Box, Rect, Region
 from service.proof.confining import confine
@@ -34,7 +34,8 @@ def finish(
         original: The canonical picture's file.
         edited: The file that the upstream gave.
         confined: The final picture takes the edit's pixels inside the regions only, and has the
-            rule's own edit where the upstream's proves nothing; else it is the edit as it came.
+            rule's own edit where the upstream's proves nothing; the original's own file, if that
+            changes nothing.  Else it is the edit as it came.
 
     Raises:
         Unreadable: The edited file cannot be decoded.
@@ -50,12 +51,12 @@ def finish(
             return Finished(facts, heat, None)
         if confined:
             changed = confine(pixels, proof.registration.view, regions, enforce=proof.to_enforce)
-        final = encoded(
-            Image.fromarray(changed),
-            shown,
-            lossless=header.lossless,
-            thumbnail_side=thumbnail_side,
-        )
+        if confined and np.array_equal(changed, pixels):
+            # Coded anew, it would only lose.
+            final = as_it_is(original, header, before, shown, thumbnail_side)
+        else:
+            image = Image.fromarray(changed)
+            final = encoded(image, shown, lossless=header.lossless, thumbnail_side=thumbnail_side)
         return Finished(facts, heat, final)
 
 

@@ -24,7 +24,7 @@ Answer = TypeVar("Answer")
 # Of each finding: box_2d, the rule's edit and id, and what detectors still saw of it.
 Place: TypeAlias = tuple[Sequence[int] | None, str, str, Sequence[str]]
 
-PICTURES_PER_CHILD = 200
+PICTURES_PER_CHILD = 500
 MAX_HEAD = 4_096
 MAX_PAYLOAD = 64_000_000  # noise of 4,096 x 4,096 px is a JPEG of about 40 MB
 LENGTH_BYTES = 4

@@ -224,7 +224,7 @@ async def test_a_cancelled_caller_in_the_queue_costs_nothing(pool: Decoders) -> 
 
 
 async def test_a_child_is_replaced_after_its_share(pool: Decoders) -> None:
-    """After 200 pictures a fresh child takes over, without a picture lost."""
+    """After its share of pictures a fresh child takes over, without a picture lost."""
     first = pid(pool)
     for _ in range(PICTURES_PER_CHILD):
         assert pid(pool) == first

@@ -151,6 +151,17 @@ async def test_clean_picture_stays_the_original(
     assert np.array_equal(proving.pixels(final), proving.pixels(CARD))
 
 
+async def test_clean_photo_is_not_coded_anew(api: Api, upstream: Upstream) -> None:
+    """Where nothing is to be hidden, the very file that was judged is what is published."""
+    photo = draw.encoded(proving.photo("astronaut.png"), "JPEG", quality=92)
+    upstream.script = [described(draw.encoded(proving.photo("astronaut.png"), "JPEG", quality=60))]
+    done = await api.platform.upload(photo, Prefer="wait=30", Content_Type="image/jpeg")
+
+    assert (done["outcome"], done["verdict"]) == ("clean", "allow")
+    final = await proving.shown(api.platform, done)
+    assert final == await proving.shown(api.platform, done, "original")
+
+
 async def test_picture_to_be_blocked_is_covered_whole(
     pool: Pool, api: Api, upstream: Upstream
 ) -> None:
