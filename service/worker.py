@@ -28,22 +28,11 @@ LOCAL = (LocalFault, MemoryError, *UNREACHABLE, *PASSING)
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """
-    How much one process does at once, and how long it may hold what it has.
-
-    A claim costs the server about as much for one upload as for many, so a process that is all but
-    full waits up to ``gather_s`` until a batch of its uploads has ended.
-    """
+    """How much one process does at once, and how long it may hold what it has."""
 
     concurrency: int
     lease: timedelta
     grace_s: float
-    gather_s: float = 0.05
-
-    @property
-    def batch(self) -> int:
-        """How many uploads are worth a claim of their own."""
-        return min(BATCH, self.concurrency // 4)
 
 
 class Worker:
@@ -82,12 +71,12 @@ class Worker:
 
     async def _claim(self) -> int:
         """Take as many due uploads as there is room for; tell how many."""
-        if not self._room():
+        room = self._pace.concurrency - len(self._held)
+        if not room:
             return 0
-        await self._gather()
         try:
             async with self._pool.acquire() as conn:
-                claims = await uploads.claim(conn, min(self._room(), BATCH), self._pace.lease)
+                claims = await uploads.claim(conn, min(room, BATCH), self._pace.lease)
         except (*UNREACHABLE, asyncpg.PostgresError) as error:
             log.get().warning("claim_failed", reason=str(error))
             await asyncio.sleep(POLL_S)
@@ -96,17 +85,6 @@ class Worker:
             task = asyncio.create_task(self._handle(claim))
             self._held[claim.id, claim.attempt] = task
         return len(claims)
-
-    def _room(self) -> int:
-        return self._pace.concurrency - len(self._held)
-
-    async def _gather(self) -> None:
-        """Wait shortly until a batch has room."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(self._pace.gather_s):
-                while self._room() < self._pace.batch:
-                    self._wake.clear()
-                    await self._wake.wait()
 
     async def _rest(self, stopped: "asyncio.Task[bool]") -> None:
         """Sleep until something is due, room was made, it is time to poll, or we must stop."""
