@@ -1,4 +1,4 @@
-"""What the environment and a TOML file can change; read once, by app.py alone."""
+"""What the environment and a TOML file can change; read once, by the composition root alone."""
 
 import difflib
 import os
