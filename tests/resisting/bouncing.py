@@ -57,6 +57,7 @@ async def bouncer(where: Database, folder: Path, more: str = "") -> AsyncIterato
     config = _configure(folder, host=host, port=port, listen=listen, more=more)
     # It refuses to run as root, so another user must reach the socket of the tests' server.
     as_whom = ["-u", "nobody"] if os.geteuid() == 0 else []
+    _let_through(Path(host).parents[1])
     for place in (Path(host).parent, Path(host), Path(host) / f".s.PGSQL.{port}"):
         place.chmod(place.stat().st_mode | 0o077)
     process = await asyncio.create_subprocess_exec(
@@ -86,13 +87,17 @@ async def bouncer(where: Database, folder: Path, more: str = "") -> AsyncIterato
 
 def _configure(folder: Path, **values: object) -> Path:
     """Write its files where it can read them, whoever it runs as."""
-    folder.mkdir()
-    for parent in (folder, *folder.parents):
-        if parent.stat().st_uid == os.geteuid() and parent != Path("/"):
-            parent.chmod(parent.stat().st_mode | 0o011)
-    folder.chmod(0o755)
+    folder.mkdir(mode=0o755)
+    _let_through(folder)
     names = ("moderation_app", "moderation_owner")
     (folder / "users").write_text("".join(f'"{name}" ""\n' for name in names))
     config = folder / "pgbouncer.ini"
     config.write_text(CONFIG.format(folder=folder, **values))
     return config
+
+
+def _let_through(folder: Path) -> None:
+    """Let everybody reach what lies in a folder and has rights of its own."""
+    for one in (folder, *folder.parents):
+        if one.stat().st_uid == os.geteuid() and one != Path("/"):
+            one.chmod(one.stat().st_mode | 0o011)
