@@ -10,6 +10,7 @@ BENCHMARKS = {
     "flood": "how long a platform waits while another floods the service",
     "soak": "what grows or is lost while parts are killed under load; ten minutes or more",
     "intake": "uploads over HTTP beside bare INSERTs, overload, large bodies",
+    "throughput": "as many uploads as one API process takes, beside a bare server",
     "records": "the moderators' queries on many records",
     "client": "CPU of a call of the edits client beside the openai SDK",
     "proof": "what edit proof catches, and what it costs",

@@ -15,6 +15,7 @@ SMALL = {
     "claim": "--rows 2000 --rounds 1 --jobs 40 --seconds 1",
     "memory": "--calls 20 --hold 5 --rounds 1 --images 40",
     "cold_start": "--rounds 1",
+    "throughput": "--rounds 1 --uploads 20",
     "flood": "--flood 200 --seconds 3 --rounds 1",
     "soak": "--minutes 0.5 --rate 1 --kill-every 5",
 }
