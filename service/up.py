@@ -147,6 +147,18 @@ async def _start(
         helpers.append(_local(plan, inside, environment))
         await helpers[0].start()
         waited_for.append(f"{_address(inside)}/healthz")
+    roles = _roles(plan, listener, gate, environment)
+    # They drain while the database and the local endpoint are still there.
+    stack.push_async_callback(supervising.stop, roles, grace_s)
+    for child in roles:
+        await child.start()
+    return [*helpers, *roles], waited_for
+
+
+def _roles(
+    plan: Plan, listener: socket.socket, gate: int, environment: Mapping[str, str]
+) -> list[Child]:
+    """Give the processes that wait at the gate."""
     # With a database of our own, which ends with us, they would have nothing to drain into.
     death = signal.SIGTERM if plan.database else signal.SIGKILL
 
@@ -157,12 +169,7 @@ async def _start(
     port = listener.fileno()
     roles = [role("serve", "serve", "--fd", port, descriptors=(port,))]
     roles += [role(f"work-{number}", "work") for number in range(1, plan.workers + 1)]
-    roles.append(role("deliver", "deliver"))
-    # They drain while the database and the local endpoint are still there.
-    stack.push_async_callback(supervising.stop, roles, grace_s)
-    for child in roles:
-        await child.start()
-    return [*helpers, *roles], waited_for
+    return [*roles, role("deliver", "deliver")]
 
 
 def _database(plan: Plan, stack: AsyncExitStack) -> tuple[EmbeddedPostgres | None, Database]:

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 import asyncpg
 
@@ -93,6 +93,14 @@ class Stage:
             yield conn
         finally:
             conn.terminate()
+
+    async def enrol(self, conn: Owner, url: str) -> None:
+        """Let every platform send, and be called back at this server by its own path."""
+        for name in PLATFORMS:
+            made = await administering.create_token(conn, Order("platform", name))
+            self.load.tokens[name] = made.token
+            subscribed = await callbacks.subscribe(conn, urljoin(url, f"/{name}"), name)
+            self.inbox.secrets[f"/{name}"] = subscribed.secret or ""
 
     def end_postgres(self) -> None:
         """End the server without a checkpoint, as `pg_ctl stop -m immediate` does."""
@@ -213,12 +221,7 @@ async def staged(
         async with told.owner() as conn:
             for change in changes:
                 await conn.execute(change)
-            for name in PLATFORMS:
-                made = await administering.create_token(conn, Order("platform", name))
-                load.tokens[name] = made.token
-                url = f"http://127.0.0.1:{posts.port}/{name}"
-                subscribed = await callbacks.subscribe(conn, url, name)
-                inbox.secrets[f"/{name}"] = subscribed.secret or ""
+            await told.enrol(conn, f"http://127.0.0.1:{posts.port}")
         await enter(fleet.running())
         yield told
 

@@ -4,22 +4,19 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
-from urllib.parse import urljoin
 
 import pytest
 
-from service import administering, preparing, up
-from service.administering import Order
+from service import preparing, up
 from service.embedded.server import EmbeddedPostgres
 from service.store.database import APPLICATION_ROLE, Database
-from tests.callbacks import driving as callbacks
 from tests.callbacks import receivers
 from tests.faults import checker
 from tests.faults.answering import Answering, Inbox
 from tests.faults.fleet import Fleet
 from tests.faults.load import Load
 from tests.faults.proxy import Chaos
-from tests.faults.stage import PLATFORMS, Ground, Stage
+from tests.faults.stage import Ground, Stage
 from tests.flows.cutting import Cutter
 from tests.flows.processes import HERE
 from tests.limits.endpoint import Endpoint
@@ -85,11 +82,6 @@ async def over_both(first: EmbeddedPostgres, second: Path, folder: Path) -> Asyn
             said=said,
         )
         async with stage.owner() as conn:
-            for name in PLATFORMS:
-                made = await administering.create_token(conn, Order("platform", name))
-                load.tokens[name] = made.token
-                url = urljoin(receiver.url, f"/{name}")
-                subscribed = await callbacks.subscribe(conn, url, name)
-                inbox.secrets[f"/{name}"] = subscribed.secret or ""
+            await stage.enrol(conn, receiver.url)
         await enter(fleet.running())
         yield stage
