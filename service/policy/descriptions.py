@@ -1,11 +1,10 @@
 """Descriptions: the schema a version asks for, the check of an answer and what follows from it."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any, Final
 
-import jsonschema_rs
 from jsonschema import Draft202012Validator, ValidationError
 from referencing import Registry
 from referencing.exceptions import Unresolvable
@@ -51,10 +50,7 @@ def schema(ruleset: Ruleset) -> dict[str, Any]:
     Only the ids of its rules that are on fit, so an invented rule is refused.  Rationale stands
     before severity, because models that reason first rate better (LlavaGuard's prompts since v13).
     """
-    return _of_rules([rule.id for rule in ruleset.judged])
-
-
-def _of_rules(ids: Sequence[str]) -> dict[str, Any]:
+    ids = [rule.id for rule in ruleset.judged]
     finding = _closed(
         {
             "rule": {"enum": ids},
@@ -110,32 +106,17 @@ class Checker:
     def __init__(self, schema: Mapping[str, Any]) -> None:
         # Without an empty registry jsonschema fetches a $ref from wherever it points to.
         self._validator = Draft202012Validator(dict(schema), registry=Registry())
-        self._quick = _quick(schema)
 
     def check(self, document: object) -> None:
-        """
-        Raise DescriptionInvalid unless the document, parsed JSON, fits and its boxes are boxes.
-
-        What the quick validator accepts needs no judge; whatever it does not is jsonschema's to
-        judge and to explain.
-        """
-        errors = [] if self._accepts_at_once(document) else self._errors(document)
+        """Raise DescriptionInvalid unless the document fits the schema and its boxes are boxes."""
+        try:
+            # The errors come lazily, so a large document with many faults costs no more.
+            errors = list(islice(self._validator.iter_errors(document), MAX_REASONS))
+        except Unresolvable as error:
+            raise DescriptionInvalid(f"The schema points outside itself: {error}.") from error
         reasons = [_reason(error) for error in errors] or list(_bad_boxes(document))
         if reasons:
             raise DescriptionInvalid(*reasons)
-
-    def _accepts_at_once(self, document: object) -> bool:
-        try:
-            return self._quick is not None and self._quick.is_valid(document)
-        except ValueError:
-            return False  # It takes no values but JSON's, and no keys that are not UTF-8.
-
-    def _errors(self, document: object) -> list[ValidationError]:
-        try:
-            # The errors come lazily, so a large document with many faults costs no more.
-            return list(islice(self._validator.iter_errors(document), MAX_REASONS))
-        except Unresolvable as error:
-            raise DescriptionInvalid(f"The schema points outside itself: {error}.") from error
 
 
 def judge(description: Mapping[str, Any], ruleset: Ruleset) -> Judgement:
@@ -195,20 +176,6 @@ def _closed(properties: dict[str, Any]) -> dict[str, Any]:
         "required": list(properties),
         "additionalProperties": False,
     }
-
-
-def _quick(schema: Mapping[str, Any]) -> jsonschema_rs.Draft202012Validator | None:
-    """
-    Compile the validator that is a hundred times as fast, if the schema is as we generate it.
-
-    For these alone the tests show that it agrees with jsonschema; of any other it is not asked,
-    and could follow references.
-    """
-    try:
-        ours = _of_rules(schema["properties"]["not_assessed"]["items"]["enum"])
-    except (KeyError, TypeError):
-        return None
-    return jsonschema_rs.Draft202012Validator(ours) if ours == schema else None
 
 
 def _text(longest: int) -> dict[str, Any]:
