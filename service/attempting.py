@@ -18,7 +18,7 @@ from service.policy.rulesets import Ruleset
 from service.policy.tokens import Window
 from service.proving import Prover
 from service.store import Conn, Pool, attempts, images, kept_edits, rulesets, uploads
-from service.writing import ABANDON_WAITS_S, write
+from service.writing import WAITS_S, write
 
 # Nobody is configured who may judge by this ruleset, which only a person can change.
 NOBODY_S = 60.0
@@ -83,7 +83,14 @@ class Attempting:
         finally:
             self._entrance.leave(entered.upstream)
 
-    async def abandon(self, claim: uploads.Claim, *, charged: bool, delay_s: float) -> None:
+    async def abandon(
+        self,
+        claim: uploads.Claim,
+        *,
+        charged: bool,
+        delay_s: float,
+        waits_s: Sequence[float] = WAITS_S,
+    ) -> None:
         """Give an upload back whose attempt did not come to an end."""
 
         async def give_back(conn: Conn) -> None:
@@ -96,7 +103,7 @@ class Attempting:
             )
             await completing.release(conn, claim, completion, charged=charged, delay_s=delay_s)
 
-        await write(self._pool, claim, give_back, ABANDON_WAITS_S)
+        await write(self._pool, claim, give_back, waits_s)
 
     async def settle(self) -> None:
         """

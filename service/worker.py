@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
@@ -17,6 +17,7 @@ from service.heartbeat import Heartbeat
 from service.store import CHANNEL_DUE, Pool, uploads
 from service.store.database import PASSING, UNREACHABLE, Database
 from service.store.listening import listen
+from service.writing import ENDING_WAITS_S, WAITS_S
 
 # Polling is the safety net under LISTEN, and finds leases that ran out.
 POLL_S = 1.0
@@ -101,7 +102,7 @@ class Worker:
                 log.get().warning("lease_lost", reason=str(error))
             except asyncio.CancelledError:
                 if (claim.id, claim.attempt) not in self._lost:
-                    await self._give_back(claim, charged=False, delay_s=0)
+                    await self._give_back(claim, charged=False, delay_s=0, waits_s=ENDING_WAITS_S)
                 raise
             except Exception as error:  # noqa: BLE001  # a poison upload must not end the worker, but end itself
                 await self._broke(claim, error)
@@ -123,9 +124,16 @@ class Worker:
             log.get().error("attempt_broke", exc_info=error)
             await self._give_back(claim, charged=True, delay_s=outcomes.backoff_s(claim.charges))
 
-    async def _give_back(self, claim: uploads.Claim, *, charged: bool, delay_s: float) -> None:
+    async def _give_back(
+        self,
+        claim: uploads.Claim,
+        *,
+        charged: bool,
+        delay_s: float,
+        waits_s: Sequence[float] = WAITS_S,
+    ) -> None:
         try:
-            await self._attempting.abandon(claim, charged=charged, delay_s=delay_s)
+            await self._attempting.abandon(claim, charged=charged, delay_s=delay_s, waits_s=waits_s)
         except LeaseLost:
             log.get().warning("lease_lost")
         except (*UNREACHABLE, asyncpg.PostgresError) as error:

@@ -11,8 +11,9 @@ from service.store.database import UNREACHABLE
 
 # How long a finished answer is held while the database is away; it was paid for.
 WAITS_S = (0.1, 0.3, 1.0, 2.0, 4.0, 8.0, 8.0)
-# Nothing is lost with what is given up: the lease runs out by itself.
-ABANDON_WAITS_S = (0.1, 0.3)
+# A process that is told to end has no time: what it cannot give back costs the upload one charge,
+# once the lease has run out.
+ENDING_WAITS_S = (0.1, 0.3)
 
 
 async def write(
