@@ -9,7 +9,7 @@ from uuid import UUID
 
 import asyncpg
 
-from service import log
+from service import ids, log
 from service.attempting import Attempting
 from service.edits import outcomes
 from service.errors import LeaseLost, LocalFault
@@ -46,6 +46,8 @@ class Worker:
         self._held: dict[tuple[UUID, int], asyncio.Task[None]] = {}
         self._lost: set[tuple[UUID, int]] = set()
         self._wake = asyncio.Event()
+        # A claim may have been committed of which only the answer was lost.
+        self._unheard: UUID | None = None
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until ``stop`` is set, then finish or release what is held, within the grace."""
@@ -77,9 +79,16 @@ class Worker:
             return 0
         try:
             async with self._pool.acquire() as conn:
-                claims = await uploads.claim(conn, min(room, BATCH), self._pace.lease)
-        except (*UNREACHABLE, asyncpg.PostgresError) as error:
-            log.get().warning("claim_failed", reason=str(error))
+                if self._unheard is not None:
+                    undone = await uploads.unclaim(conn, self._unheard)
+                    log.get().warning("claim_undone", uploads=undone)
+                self._unheard = ids.uuid7()
+                claims = await uploads.claim(
+                    conn, min(room, BATCH), self._pace.lease, self._unheard
+                )
+            self._unheard = None
+        except (*UNREACHABLE, MemoryError, asyncpg.PostgresError) as error:
+            log.get().warning("claim_failed", reason=repr(error)[:300])
             await asyncio.sleep(POLL_S)
             return 0
         for claim in claims:

@@ -48,11 +48,18 @@ _CLAIM = """
            waiting_for = NULL,
            attempt = u.attempt + 1,
            charges = u.charges + 1,
+           claim = $4,
            due_at = (SELECT at FROM moment) + $2::interval
       FROM due
      WHERE u.id = due.id
  RETURNING u.id, u.platform, u.external_id, u.image_sha256, u.canonical_sha256,
            u.ruleset, u.version, u.attempt, u.charges, u.max_cost_microusd
+"""
+_UNCLAIM = """
+    UPDATE uploads
+       SET state = 'queued', charges = charges - 1, due_at = now()
+     WHERE claim = $1 AND state = 'working'
+ RETURNING pg_notify('uploads_due', '')
 """
 _RENEW = """
     UPDATE uploads AS u
@@ -194,14 +201,25 @@ async def add(conn: Conn, upload: NewUpload) -> datetime:
 
 
 async def claim(
-    conn: Conn, limit: int, lease: timedelta, *, now: datetime | None = None
+    conn: Conn,
+    limit: int,
+    lease: timedelta,
+    name: UUID | None = None,
+    *,
+    now: datetime | None = None,
 ) -> list[Claim]:
     """
     Take up to ``limit`` (at most 64) due uploads, each of the platform with the fewest in flight.
 
-    A platform's own are taken by due time; a dead worker's come due again by themselves.
+    A platform's own are taken by due time; a dead worker's come due again by themselves.  By its
+    ``name`` a claim that was not heard of can be undone.
     """
-    return [Claim(**row) for row in await conn.fetch(_CLAIM, limit, lease, now)]
+    return [Claim(**row) for row in await conn.fetch(_CLAIM, limit, lease, now, name)]
+
+
+async def unclaim(conn: Conn, name: UUID) -> int:
+    """Give back, uncharged, what a claim took on which nobody works; tell how many."""
+    return len(await conn.fetch(_UNCLAIM, name))
 
 
 async def renew(conn: Conn, held: dict[UUID, int], lease: timedelta) -> set[UUID]:

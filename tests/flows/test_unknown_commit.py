@@ -1,5 +1,7 @@
 """A commit whose acknowledgement is lost is found out about, and nothing is paid or told twice."""
 
+from datetime import timedelta
+
 import pytest
 
 from service.pictures.pool import Decoders
@@ -72,6 +74,29 @@ async def test_cut_before_the_call_charges_nothing(
         cut_pool = await cut.pool(size=4, name="cut")
         async with driving.worker(cut_pool, cut, decoders, configured(upstream.url)):
             (row,) = await driving.ended(owner, await driving.queued(pool))
+        await cut_pool.close()
+    assert (proxy.cuts, len(upstream.calls)) == (1, 1)
+    assert (row["state"], row["charges"]) == ("done", 1)
+    await driving.message_of(owner, row["id"])
+
+
+@pytest.mark.parametrize("side", ["before", "after"])
+async def test_a_claim_that_was_not_heard_of_costs_nothing(
+    side: str,
+    where: Database,
+    pool: Pool,
+    owner: Owner,
+    upstream: Upstream,
+    decoders: Decoders,
+) -> None:
+    """What it took is given back at once, uncharged, though its lease would last for an hour."""
+    upload = await driving.queued(pool)
+    async with cutting.cutter(where) as (proxy, cut):
+        setattr(proxy, side, lambda text: b"u.charges + 1" in text)
+        cut_pool = await cut.pool(size=4, name="cut")
+        lease = timedelta(hours=1)
+        async with driving.worker(cut_pool, cut, decoders, configured(upstream.url), lease=lease):
+            (row,) = await driving.ended(owner, upload)
         await cut_pool.close()
     assert (proxy.cuts, len(upstream.calls)) == (1, 1)
     assert (row["state"], row["charges"]) == ("done", 1)

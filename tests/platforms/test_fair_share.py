@@ -94,8 +94,8 @@ async def test_what_others_hold_is_stepped_over(pool: Pool, owner: Conn) -> None
 async def plan(conn: "asyncpg.Connection[asyncpg.Record]", mode: str) -> str:
     """Run a claim of ten under EXPLAIN, with this plan_cache_mode."""
     await conn.execute(f"SET plan_cache_mode = {mode}")
-    await conn.execute(f"PREPARE claim (bigint, interval, timestamptz) AS {uploads._CLAIM}")
-    rows = await conn.fetch("EXPLAIN (ANALYZE, BUFFERS) EXECUTE claim (10, '1 minute', NULL)")
+    await conn.execute(f"PREPARE claim (bigint, interval, timestamptz, uuid) AS {uploads._CLAIM}")
+    rows = await conn.fetch("EXPLAIN (ANALYZE, BUFFERS) EXECUTE claim (10, '1 minute', NULL, NULL)")
     await conn.execute("DEALLOCATE claim")
     return "\n".join(row[0] for row in rows)
 
