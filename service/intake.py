@@ -19,13 +19,12 @@ from service.store import (
     Conn,
     Pool,
     Row,
+    arrivals,
     fetches,
     hook_events,
     idempotency,
     images,
     quotas,
-    reuse,
-    rulesets,
     uploads,
 )
 from service.store.quotas import Standing
@@ -106,8 +105,8 @@ class Intake:
         """
         source = await self._inspected(received.image)
         async with self._pool.acquire() as conn, conn.transaction():
-            standing = await quotas.standing(conn, platform)
-            asked = _digest(source, self._ruleset(received, standing), received)
+            standing = await self._standing(conn, platform, received)
+            asked = _digest(source, standing.ruleset, received)
             if key is not None:
                 first = await _first_answer(conn, platform, key, asked)
                 if first is not None:
@@ -116,7 +115,6 @@ class Intake:
             if key is not None:
                 first = idempotency.FirstAnswer(asked, accepted.upload.id, 202, answer(accepted))
                 await idempotency.add(conn, platform, key, first)
-            await metering.count_upload(conn, platform, standing, _size(source))
         return accepted
 
     async def accept_event(
@@ -138,18 +136,16 @@ class Intake:
                 became = await hook_events.add(conn, platform, event.preset, event.id, upload)
                 if became != upload:
                     return Known(became)
-            standing = await quotas.standing(conn, platform)
-            accepted = await self._add(conn, platform, standing, source, received, upload)
-            await metering.count_upload(conn, platform, standing, _size(source))
-        return accepted
+            standing = await self._standing(conn, platform, received)
+            return await self._add(conn, platform, standing, source, received, upload)
 
     async def _inspected(self, image: hooks.Source) -> images.Image | Remote:
         if isinstance(image, bytes):
             return await asyncio.to_thread(inspecting.inspect, image, self._limits)
         return image
 
-    def _ruleset(self, received: Received, standing: Standing) -> str:
-        return received.ruleset or standing.default_ruleset or self._default
+    async def _standing(self, conn: Conn, platform: str, received: Received) -> Standing:
+        return await quotas.standing(conn, platform, received.ruleset, self._default)
 
     async def _add(
         self,
@@ -162,28 +158,28 @@ class Intake:
     ) -> Accepted:
         """Store the upload under the ruleset's live version, with its image if that is here."""
         metering.check_upload(platform, standing, _size(source))
-        ruleset = self._ruleset(received, standing)
-        version = await rulesets.live(conn, ruleset)
-        if version is None:
-            raise InputRefused("ruleset_unknown", f"there is no live ruleset {ruleset!r}")
+        if standing.version is None:
+            raise InputRefused("ruleset_unknown", f"there is no live ruleset {standing.ruleset!r}")
         upload = uploads.NewUpload(
             id=upload_id,
             platform=platform,
             external_id=received.external_id,
             metadata=received.metadata,
             image_sha256=source.sha256 if isinstance(source, images.Image) else None,
-            ruleset=ruleset,
-            version=version,
+            ruleset=standing.ruleset,
+            version=standing.version,
         )
         if not isinstance(source, images.Image):
             self._check(source, standing)
-            return Accepted(upload, await fetches.add(conn, upload, dataclasses.asdict(source)))
-        await images.add(conn, source)
-        received_at, follows = await reuse.add(conn, upload)
-        if not follows:
-            return Accepted(upload, received_at)
+            added = await fetches.add(conn, upload, dataclasses.asdict(source))
+            await metering.count_upload(conn, platform, standing)
+            return Accepted(upload, added)
+        arrival = await arrivals.add(conn, upload, source)
+        metering.check_day(platform, standing, arrival.uploads, arrival.bytes)
+        if not arrival.follows:
+            return Accepted(upload, arrival.received_at)
         await reusing.settle_new(conn, upload.id, self.public_url)
-        return Accepted(upload, received_at, await uploads.get(conn, upload.id, platform))
+        return Accepted(upload, arrival.received_at, await uploads.get(conn, upload.id, platform))
 
     def _check(self, source: Remote, standing: Standing) -> None:
         """Refuse at once what would never be fetched."""

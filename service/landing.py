@@ -26,7 +26,7 @@ async def land(conn: Conn, claim: Claim, image: images.Image, public_url: str) -
         if not await _leads(conn, claim, image):
             await fetches.follow(conn, claim.upload_id, image.sha256)
             await reusing.settle_new(conn, claim.upload_id, public_url)
-        standing = await quotas.standing(conn, claim.platform)
+        standing = await quotas.standing(conn, claim.platform, claim.ruleset)
         await metering.count_fetched(conn, claim.platform, standing, len(image.data))
 
 

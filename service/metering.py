@@ -34,18 +34,18 @@ def check_upload(platform: str, standing: Standing, size: int) -> None:
     Raises:
         QuotaExceeded: There is no room; try again tomorrow (UTC).
     """
-    _check_day(platform, standing, standing.uploads + 1, standing.bytes + size)
+    check_day(platform, standing, standing.uploads + 1, standing.bytes + size)
 
 
-async def count_upload(conn: Conn, platform: str, standing: Standing, size: int) -> None:
+async def count_upload(conn: Conn, platform: str, standing: Standing) -> None:
     """
-    Count an upload in the transaction that stores it.
+    Count an upload whose image is not here yet, in the transaction that stores it.
 
     Raises:
         QuotaExceeded: Others took the room since ``standing`` was read; store nothing.
     """
-    uploads, size_today = await quotas.count(conn, platform, 1, size)
-    _check_day(platform, standing, uploads, size_today)
+    uploads, size_today = await quotas.count(conn, platform, 1, 0)
+    check_day(platform, standing, uploads, size_today)
 
 
 async def count_fetched(conn: Conn, platform: str, standing: Standing, size: int) -> None:
@@ -56,10 +56,16 @@ async def count_fetched(conn: Conn, platform: str, standing: Standing, size: int
         QuotaExceeded: There is no room for them; store nothing.
     """
     _, size_today = await quotas.count(conn, platform, 0, size)
-    _check_day(platform, standing, 0, size_today)
+    check_day(platform, standing, 0, size_today)
 
 
-def _check_day(platform: str, standing: Standing, uploads: int, size: int) -> None:
+def check_day(platform: str, standing: Standing, uploads: int, size: int) -> None:
+    """
+    See whether so many uploads and bytes are allowed on a day.
+
+    Raises:
+        QuotaExceeded: They are not; store nothing.
+    """
     for limit, used, unit in (
         (standing.max_uploads_per_day, uploads, "uploads"),
         (standing.max_bytes_per_day, size, "bytes"),

@@ -23,6 +23,7 @@ from PIL import (
     WebPImagePlugin,  # noqa: F401
 )
 
+from service import allocator
 from service.errors import Unreadable
 from service.pictures import wire
 from service.pictures.canonical import OutOfMemory, canonical
@@ -33,10 +34,11 @@ Answer: TypeAlias = tuple[dict[str, object], list[bytes]]
 
 MEMORY_BYTES = 1 << 30
 CPU_S = 10
+# The planes of pixels of a large picture.
+_KEPT_BYTES = 64 << 20
+_LARGEST_BLOCK = 32 << 20
 PIPE_BYTES = 1 << 20  # what Linux allows everybody; usual are 64 kB
 _PR_SET_PDEATHSIG = 1
-_M_TRIM_THRESHOLD = -1
-_M_MMAP_THRESHOLD = -3
 _WARM_UP = ("JPEG", "PNG", "GIF", "WEBP", "AVIF")
 
 
@@ -44,7 +46,7 @@ def main() -> None:
     """Warm up, give up every right that decoding does not need, then answer until the end."""
     # A terminal's Ctrl-C is for the parent, which decides when this process ends.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _keep_freed_memory()
+    allocator.keep_freed(_KEPT_BYTES, block=_LARGEST_BLOCK)
     _widen_pipes()
     _warm_up()
     give_up_rights()
@@ -136,21 +138,6 @@ def allow_cpu(seconds: int) -> None:
     used = resource.getrusage(resource.RUSAGE_SELF)
     soft = int(used.ru_utime + used.ru_stime) + 1 + seconds
     resource.setrlimit(resource.RLIMIT_CPU, (soft, resource.RLIM_INFINITY))
-
-
-def _keep_freed_memory() -> None:
-    """
-    Keep up to 64 MB of freed memory for the next planes of pixels.
-
-    Taken anew from the kernel, page by page, it costs a quarter of the time of a picture.  These
-    are the bounds that glibc itself comes to after a large picture; other libraries have none.
-
-    Source: mallopt(3), M_MMAP_THRESHOLD and M_TRIM_THRESHOLD.
-    """
-    library = ctypes.CDLL(None)
-    if hasattr(library, "mallopt"):
-        library.mallopt(_M_MMAP_THRESHOLD, 32 << 20)
-        library.mallopt(_M_TRIM_THRESHOLD, 64 << 20)
 
 
 def _widen_pipes() -> None:

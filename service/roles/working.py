@@ -5,7 +5,7 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
-from service import app, log, looking, measuring, stopping
+from service import allocator, app, log, looking, measuring, stopping
 from service.attempting import Attempting
 from service.fetching import Fetcher
 from service.gathering import Gatherer
@@ -14,9 +14,14 @@ from service.roles import WORKER_CONNECTIONS
 from service.settings import Settings
 from service.worker import Pace, Worker
 
+# Answers, with the pictures in them, are held in memory that was freed before.
+_KEPT_BYTES = 32 << 20
+_LARGEST_BLOCK = 4 << 20
+
 
 async def work(configured: Settings) -> None:
     """Work on uploads until SIGTERM; then finish or release what is held, and return."""
+    allocator.keep_freed(_KEPT_BYTES, block=_LARGEST_BLOCK)
     where = app.database_of(configured)
     upstreams = app.upstreams_of(configured)
     pace = Pace(configured.concurrency, timedelta(seconds=configured.lease_s), configured.grace_s)

@@ -8,11 +8,6 @@ from uuid import UUID
 from service.store import Conn
 
 _COLUMNS = ("sha256", "mime", "width", "height", "frames", "data")
-_ADD = """
-    INSERT INTO images (sha256, mime, width, height, frames, data)
-    VALUES {rows}
-    ON CONFLICT (sha256) DO NOTHING
-"""
 _KEEP_CANONICAL = """
     WITH held AS (
         UPDATE uploads SET canonical_sha256 = $3
@@ -60,25 +55,38 @@ async def add_all(conn: Conn, added: Iterable[Image]) -> None:
     """Store each of some images like ``add``, in one round trip."""
     # Those who store the same ones at once wait for each other in this order, never in a circle.
     ordered = sorted(added, key=lambda one: one.sha256)
-    values = [getattr(one, name) for one in ordered for name in _COLUMNS]
-    await conn.execute(_statement(len(ordered)), *values)
+    await conn.execute(insertion(len(ordered)), *(value for one in ordered for value in row(one)))
 
 
 @cache
-def _statement(count: int) -> str:
-    """Spell out the rows: asyncpg would ask for the types of arrays in the caller's transaction."""
+def insertion(count: int, first: int = 1) -> str:
+    """
+    Spell the statement that stores so many images like ``add``, or a part of a larger one.
+
+    The parameters, of which the first has this number, are the values of ``row`` for each.  Its
+    rows are spelt out: asyncpg would ask for the types of arrays in the caller's transaction.
+    """
     width = len(_COLUMNS)
     rows = (
-        ", ".join(f"${at}" for at in range(row * width + 1, (row + 1) * width + 1))
-        for row in range(count)
+        ", ".join(f"${at}" for at in range(start, start + width))
+        for start in range(first, first + count * width, width)
     )
-    return _ADD.format(rows=", ".join(f"({row})" for row in rows))
+    return f"""
+        INSERT INTO images ({", ".join(_COLUMNS)})
+        VALUES {", ".join(f"({row})" for row in rows)}
+            ON CONFLICT (sha256) DO NOTHING
+    """  # noqa: S608  # what stands in it are constants
+
+
+def row(image: Image) -> list[object]:
+    """List an image's values in the order of ``insertion``."""
+    return [getattr(image, name) for name in _COLUMNS]
 
 
 async def keep_canonical(conn: Conn, upload: UUID, attempt: int, canonical: Image) -> bool:
     """Store an upload's canonical picture; False if the attempt no longer holds the upload."""
-    values = [getattr(canonical, name) for name in _COLUMNS]
-    return await conn.fetchval(_KEEP_CANONICAL, upload, attempt, *values) is not None
+    kept = await conn.fetchval(_KEEP_CANONICAL, upload, attempt, *row(canonical))
+    return kept is not None
 
 
 async def frames(conn: Conn, sha256: bytes) -> int:

@@ -22,13 +22,15 @@ _WAIT = """
       FROM request_rates WHERE platform = $1
 """
 _STANDING = """
-    SELECT p.default_ruleset, p.fetching, p.max_uploads_per_day, p.max_bytes_per_day,
+    SELECT coalesce($2, p.default_ruleset, $3) AS ruleset, r.live_version AS version, p.fetching,
+           p.max_uploads_per_day, p.max_bytes_per_day,
            coalesce(d.uploads, 0) AS uploads, coalesce(d.bytes, 0) AS bytes,
            extract(epoch FROM (today.day + 1)::timestamp AT TIME ZONE 'UTC' - now())::float8
                AS day_ends_in_s
       FROM platforms AS p
      CROSS JOIN (SELECT (now() AT TIME ZONE 'UTC')::date AS day) AS today
       LEFT JOIN intake_days AS d ON d.platform = p.name AND d.day = today.day
+      LEFT JOIN rulesets AS r ON r.name = coalesce($2, p.default_ruleset, $3)
      WHERE p.name = $1
 """
 _COUNT = """
@@ -45,10 +47,12 @@ class Standing:
     """
     What a platform may have accepted today and has had, and what its uploads are judged by.
 
-    ``fetching`` is its settings for that, None for the defaults; they hold secrets.
+    ``version`` is the ruleset's live one, None if there is none.  ``fetching`` is its settings for
+    that, None for the defaults; they hold secrets.
     """
 
-    default_ruleset: str | None
+    ruleset: str
+    version: int | None
     fetching: dict[str, Any] | None = field(repr=False)
     max_uploads_per_day: int | None
     max_bytes_per_day: int | None
@@ -67,9 +71,13 @@ async def wait_s(conn: Conn, platform: str, ahead: timedelta) -> float:
     return float(await conn.fetchval(_WAIT, platform, ahead) or 0.0)
 
 
-async def standing(conn: Conn, platform: str) -> Standing:
-    """Tell how a platform that is known stands today."""
-    row = await conn.fetchrow(_STANDING, platform)
+async def standing(conn: Conn, platform: str, ruleset: str | None, otherwise: str = "") -> Standing:
+    """
+    Tell how a platform that is known stands today.
+
+    Its uploads are judged by this ruleset, else by its own default, ``otherwise`` by another.
+    """
+    row = await conn.fetchrow(_STANDING, platform, ruleset, otherwise)
     if row is None:
         raise LookupError(f"there is no platform {platform}")
     return Standing(**row)

@@ -1,31 +1,9 @@
 """Uploads that share a result: the one that leads is worked on, its followers wait for the end."""
 
-from datetime import datetime
 from uuid import UUID
 
 from service.store import Conn, Row
-from service.store.uploads import NewUpload
 
-# A follower is due never: no worker claims it.  Requests at once wait for each other on the index.
-_ADD = """
-    WITH leader AS (
-        INSERT INTO uploads (id, platform, external_id, metadata, image_sha256, ruleset, version,
-                             leads)
-        SELECT $1::uuid, name, $3::text, $4::jsonb, $5::bytea, $6::text, $7::integer, reuse
-          FROM platforms WHERE name = $2::text
-            ON CONFLICT DO NOTHING
-     RETURNING received_at, pg_notify('uploads_due', '')),
-    follower AS (
-        INSERT INTO uploads (id, platform, external_id, metadata, image_sha256, ruleset, version,
-                             waiting_for, due_at)
-        SELECT $1::uuid, $2::text, $3::text, $4::jsonb, $5::bytea, $6::text, $7::integer,
-               'reuse', 'infinity'
-         WHERE NOT EXISTS (SELECT FROM leader)
-     RETURNING received_at)
-    SELECT received_at, false AS follows FROM leader
-     UNION ALL
-    SELECT received_at, true FROM follower
-"""
 # What is said of a leader is said in the words of the index of leaders.  It is kept from being
 # deleted until its result is copied whole.  What a person decided of it is not copied: he saw its
 # circumstances, not these.
@@ -77,28 +55,6 @@ _PROMOTE = """
                     FOR NO KEY UPDATE OF f SKIP LOCKED)
  RETURNING id, pg_notify('uploads_due', '')
 """
-
-
-async def add(conn: Conn, upload: NewUpload) -> tuple[datetime, bool]:
-    """
-    Queue the upload, or let it wait for the result of the one that leads; its ceiling is unused.
-
-    Returns:
-        When it was received, and whether it follows another.
-    """
-    row = await conn.fetchrow(
-        _ADD,
-        upload.id,
-        upload.platform,
-        upload.external_id,
-        upload.metadata,
-        upload.image_sha256,
-        upload.ruleset,
-        upload.version,
-    )
-    if row is None:
-        raise LookupError(f"upload {upload.id} was neither queued nor made to wait")
-    return row["received_at"], row["follows"]
 
 
 async def copy(conn: Conn, limit: int) -> list[Row]:

@@ -2,14 +2,13 @@
 
 import asyncio
 import contextlib
-import ctypes
 import os
 import socket
 from dataclasses import dataclass
 
 from aiohttp import web
 
-from service import log
+from service import allocator, log
 from service.errors import StartRefused
 from service.web import operations
 from service.web.waiting import WAITING
@@ -18,11 +17,10 @@ NOTICE_S = 2.0
 # Requests that are not answered when the grace is over are cut off.
 CUT_S = 0.5
 BACKLOG = 1024
-# mallopt(3), M_MMAP_THRESHOLD: from this size on, glibc gives memory back to the system when it is
-# freed. Set by hand it stays; else it grows with what is freed, and large bodies leave their memory
-# with the process.
-_MMAP_THRESHOLD = -3
-_GIVEN_BACK_BYTES = 128 << 10
+# Bodies up to a megabyte are held in memory that was freed before; larger ones are rare, and leave
+# theirs to the system, or a flood of them would stay with the process.
+_KEPT_BYTES = 8 << 20
+_LARGEST_BLOCK = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +39,7 @@ async def serve(app: web.Application, place: Place, grace_s: float, stop: asynci
     Raises:
         StartRefused: The address cannot be listened on.
     """
-    _give_memory_back()
+    allocator.keep_freed(_KEPT_BYTES, block=_LARGEST_BLOCK)
     # Bodies arrive as they were sent: a gzip bomb must not unpack before we refuse it.
     runner = web.AppRunner(app, auto_decompress=False, access_log=None, shutdown_timeout=CUT_S)
     await runner.setup()
@@ -65,13 +63,6 @@ async def serve(app: web.Application, place: Place, grace_s: float, stop: asynci
                 await readiness.idle.wait()
     finally:
         await runner.cleanup()
-
-
-def _give_memory_back() -> None:
-    """Keep the memory of bodies from staying with the process, where the C library is glibc."""
-    set_option = getattr(ctypes.CDLL(None), "mallopt", None)
-    if set_option is not None:
-        set_option(_MMAP_THRESHOLD, _GIVEN_BACK_BYTES)
 
 
 async def _site(runner: web.AppRunner, place: Place) -> web.BaseSite:

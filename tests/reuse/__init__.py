@@ -6,8 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from service import completing, ids, reusing
-from service.store import Conn, Pool, uploads
-from service.store import reuse as store
+from service.store import Conn, Pool, arrivals, images, uploads
 from service.web import models
 from tests.conftest import PRICE
 from tests.flows import claims, driving
@@ -96,13 +95,15 @@ async def delete(conn: Conn, upload: UUID) -> None:
         await conn.execute("UPDATE uploads SET state = 'deleted' WHERE id = $1", upload)
 
 
-async def same(conn: Conn) -> uploads.NewUpload:
-    """Another upload of the picture that is stored."""
+async def again(conn: Conn) -> tuple[UUID, bool]:
+    """Let the picture that is stored arrive again; give its upload and whether that follows."""
     row = await conn.fetchrow("SELECT image_sha256, version FROM uploads ORDER BY id LIMIT 1")
     assert row is not None
-    return uploads.NewUpload(
-        ids.uuid7(), "default", None, {}, row["image_sha256"], "privacy", row["version"]
+    image = await images.get(conn, row["image_sha256"])
+    upload = uploads.NewUpload(
+        ids.uuid7(), "default", None, {}, image.sha256, "privacy", row["version"]
     )
+    return upload.id, (await arrivals.add(conn, upload, image)).follows
 
 
 async def waiting(owner: Owner) -> int:
@@ -122,5 +123,5 @@ async def blocked(owner: Owner) -> bool:
 
 async def follower(conn: Conn) -> None:
     """Make an upload of the picture wait, whether or not the first one has ended."""
-    _, follows = await store.add(conn, await same(conn))
+    _, follows = await again(conn)
     assert follows

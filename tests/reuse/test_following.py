@@ -95,9 +95,9 @@ async def test_one_that_begins_to_follow_while_the_first_ends(pool: Pool, owner:
     claim = await reuse.claimed(pool)
     async with pool.acquire() as late, pool.acquire() as conn:
         async with late.transaction():
-            upload = await reuse.same(late)
-            assert (await store.add(late, upload))[1]
-            await reusing.settle_new(late, upload.id, claims.URL)
+            upload, follows = await reuse.again(late)
+            assert follows
+            await reusing.settle_new(late, upload, claims.URL)
             await claims.succeed(conn, claim)
             assert await reusing.settle(conn, claims.URL) == 0
         assert await reusing.settle(conn, claims.URL) == 1
@@ -111,8 +111,8 @@ async def test_one_that_is_received_while_another_is_promoted(pool: Pool, owner:
     await reuse.fail(pool, claim, "exhausted")
     async with pool.acquire() as late, pool.acquire() as conn:
         async with late.transaction():
-            upload = await reuse.same(late)
-            assert not (await store.add(late, upload))[1]
+            upload, follows = await reuse.again(late)
+            assert not follows
             promoting = asyncio.create_task(reusing.settle(conn, claims.URL))
             await driving.until(lambda: reuse.blocked(owner), "the promotion waits for the new one")
         assert await promoting == 0
@@ -120,7 +120,7 @@ async def test_one_that_is_received_while_another_is_promoted(pool: Pool, owner:
 
     async with pool.acquire() as conn:
         (again,) = await uploads.claim(conn, 9, claims.MINUTE)
-        assert again.id == upload.id
+        assert again.id == upload
         await completing.fail(conn, again, "refused", None, claims.URL)
     assert await reuse.settle(pool) == 1
 
