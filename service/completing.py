@@ -81,7 +81,6 @@ async def succeed(conn: Conn, claim: uploads.Claim, done: Described, public_url:
         await proofs.add(conn, claim.id, claim.attempt, done.proof)
         ended = _ended(claim, "done", done.outcome, done.verdict, done.severity, done.rules)
         await tell(conn, ended, public_url, at)
-        # The books come last: everybody who pays waits for them from here to the commit.
         await _complete(conn, claim, done.completion)
 
 

@@ -6,7 +6,8 @@ from uuid import UUID
 
 from service.store import Conn
 
-# The upload is held to the end of the transaction, so that nobody claims it meanwhile.
+# The upload is held to the end of the transaction, so that nobody claims it meanwhile.  The books
+# that everybody shares are held so long only where there are budgets to look at.
 _ADD = """
     WITH held AS (
         SELECT id FROM uploads
@@ -14,7 +15,7 @@ _ADD = """
     INSERT INTO attempts (upload_id, attempt, upstream, model, prompt_sha256, sent_sha256,
                           reserved_microusd, price_version, kind, started_at)
     SELECT id, $2, $3, $4, $5, $6, $7, $8, $9, coalesce($10::timestamptz, now()) FROM held
- RETURNING EXISTS (SELECT FROM budgets)
+ RETURNING must_budget()
 """
 # A worker that died mid-call may have been billed, so what it reserved is taken as spent.
 _CLOSE_LOST = """

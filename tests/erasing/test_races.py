@@ -79,7 +79,7 @@ async def test_an_image_that_is_being_stored_is_waited_for(
         await begun.start()
         await images.add(other, stored)
         deleting = asyncio.create_task(erasing.erase(conn, upload, None, "test"))
-        await driving.until(lambda: reuse.blocked(owner), "the deletion waits")
+        await driving.until(lambda: driving.blocked(owner), "the deletion waits")
         second = await other.fetchval(
             "INSERT INTO uploads (id, platform, image_sha256, ruleset, version)"
             " VALUES (gen_random_uuid(), 'default', $1, 'privacy', 1) RETURNING id",

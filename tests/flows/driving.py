@@ -137,6 +137,16 @@ async def each_ended(
     return dict(zip(names, await ended(owner, *uploads), strict=True))
 
 
+async def blocked(owner: Owner) -> bool:
+    """Tell whether a statement waits for another transaction."""
+    return bool(
+        await owner.fetchval(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
+            "AND wait_event_type = 'Lock'"
+        )
+    )
+
+
 def name_of(call: Call, names: Mapping[str, object]) -> str:
     """Tell for which name a picture of ``each_ended`` was sent: its width is the name's number."""
     return list(names)[int.from_bytes(call.image[16:20]) - 1]

@@ -108,26 +108,6 @@ async def test_a_cheaper_call_gives_the_rest_back(pool: Pool) -> None:
     await books.check(pool)
 
 
-async def test_a_transaction_that_is_undone_moves_no_money(pool: Pool) -> None:
-    """An entry and a completion that do not commit leave the books as they were."""
-    claim = await books.claimed(pool)
-    async with pool.acquire() as conn:
-        undone = conn.transaction()
-        await undone.start()
-        assert await books.enter(conn, claim)
-        assert await books.used(conn) == [(0, PRICE)]
-        await undone.rollback()
-        assert await books.used(conn) == []
-
-        assert await books.enter(conn, claim)
-        undone = conn.transaction()
-        await undone.start()
-        await claims.succeed(conn, claim)
-        await undone.rollback()
-        assert await books.used(conn) == [(0, PRICE)]
-    await books.check(pool)
-
-
 async def test_kills_in_mid_call_keep_the_books_and_the_limit(
     pool: Pool, where: Database, owner: Owner, upstream: Upstream
 ) -> None:

@@ -111,16 +111,6 @@ async def waiting(owner: Owner) -> int:
     return int(await owner.fetchval("SELECT count(*) FROM uploads WHERE waiting_for = 'reuse'"))
 
 
-async def blocked(owner: Owner) -> bool:
-    """Tell whether a statement waits for another transaction."""
-    return bool(
-        await owner.fetchval(
-            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
-            "AND wait_event_type = 'Lock'"
-        )
-    )
-
-
 async def follower(conn: Conn) -> None:
     """Make an upload of the picture wait, whether or not the first one has ended."""
     _, follows = await again(conn)

@@ -114,7 +114,9 @@ async def test_one_that_is_received_while_another_is_promoted(pool: Pool, owner:
             upload, follows = await reuse.again(late)
             assert not follows
             promoting = asyncio.create_task(reusing.settle(conn, claims.URL))
-            await driving.until(lambda: reuse.blocked(owner), "the promotion waits for the new one")
+            await driving.until(
+                lambda: driving.blocked(owner), "the promotion waits for the new one"
+            )
         assert await promoting == 0
     assert (await driving.row(owner, follower))["waiting_for"] == "reuse"
 

@@ -160,7 +160,7 @@ async def test_a_killed_worker_leaves_nobody_waiting(
         async with pool.acquire() as conn:
             for _ in range(150):
                 await reuse.follower(conn)
-        await driving.until(lambda: reuse.blocked(owner), "the followers are being ended")
+        await driving.until(lambda: driving.blocked(owner), "the followers are being ended")
         victim.kill()
         await victim.wait()
         await held.rollback()
