@@ -13,6 +13,12 @@ ADDRESS_FILE = "address"
 DATABASE_FILE = "database"
 
 
+def nearest(path: Path) -> Path:
+    """Give the folder, or the one above it in which it would be made."""
+    path = path.absolute()
+    return next(place for place in (path, *path.parents) if place.exists())
+
+
 def make(path: Path) -> None:
     """Make the folder, for us alone; StartRefused if that cannot be."""
     try:

@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 from typing import Final
 
+from service import data_folder
 from service.doctoring import Finding, Subject, fail, ok, warn
 from service.local import missing_packages
 from service.web.headroom import FULL_DISK, used_share
@@ -28,9 +29,8 @@ def disk_of(folder: Path, said: str) -> Finding:
 async def data_dir(subject: Subject) -> Finding:
     """See whether the data folder has room."""
     folder = subject.data_dir
-    if not folder.exists():
-        return disk_of(Path.cwd(), f"{folder} is not there yet")
-    return disk_of(folder, str(folder))
+    said = str(folder) if folder.exists() else f"{folder} is not there yet"
+    return disk_of(data_folder.nearest(folder), said)
 
 
 async def files(subject: Subject) -> Finding:

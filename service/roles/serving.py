@@ -2,9 +2,8 @@
 
 import socket
 from datetime import timedelta
-from pathlib import Path
 
-from service import app, quoting, resources, stopping
+from service import app, data_folder, quoting, resources, stopping
 from service.intake import Intake
 from service.pictures import headers
 from service.reviewing import Terms
@@ -22,7 +21,7 @@ async def serve(configured: Settings, listener: socket.socket | None = None) -> 
     where = app.database_of(configured)
     async with app.opened(where, "serve", WEB_CONNECTIONS) as pool:
         limits = headers.Limits()
-        disk = configured.data_dir if configured.data_dir.exists() else Path.cwd()
+        disk = data_folder.nearest(configured.data_dir)
         readiness = Readiness(migrations.read(resources.folder("migrations"))[-1].version, disk)
         address = app.public_url(configured)
         api = application.create(

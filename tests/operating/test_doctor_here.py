@@ -122,8 +122,9 @@ async def test_too_few_files_are_told(bare: Subject, few_files: int) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to mount a small disk")
-async def test_a_full_disk_is_told(bare: Subject, tmp_path: Path) -> None:
-    """A data folder on a disk that is filled up fails; a little room makes it a warning."""
+@pytest.mark.parametrize("folder", [".", "not/there/yet"])
+async def test_a_full_disk_is_told(bare: Subject, tmp_path: Path, folder: str) -> None:
+    """A data folder on a disk that is filled up fails, even before it is made there."""
     small = tmp_path / "small"
     small.mkdir()
     await run("mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", small)
@@ -131,7 +132,7 @@ async def test_a_full_disk_is_told(bare: Subject, tmp_path: Path) -> None:
         seen = []
         for kib in (100, 820, 960):
             (small / "file").write_bytes(bytes(kib * 1024))
-            lines = await examining.examine(dataclasses.replace(bare, data_dir=small))
+            lines = await examining.examine(dataclasses.replace(bare, data_dir=small / folder))
             seen.append(line(lines, "data folder").status)
     finally:
         await run("umount", small)
