@@ -105,6 +105,8 @@ class Worker:
     async def _handle(self, claim: uploads.Claim) -> None:
         facts = {"upload_id": str(claim.id), "attempt": claim.attempt, "platform": claim.platform}
         with log.bound(**facts):
+            if claim.taken_over:
+                log.get().warning("upload_taken_over")
             try:
                 await self._attempting.run(claim)
             except LeaseLost as error:

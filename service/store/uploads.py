@@ -37,7 +37,7 @@ _CLAIM = """
          ORDER BY turn, next.due_at, next.id
          LIMIT 64),
     due AS (
-        SELECT u.id, turns.turn, turns.due_at
+        SELECT u.id, u.state = 'working' AS taken_over, turns.turn, turns.due_at
           FROM turns JOIN uploads AS u ON u.id = turns.id
          WHERE u.state IN ('queued', 'working') AND u.due_at <= (SELECT at FROM moment)
          ORDER BY turns.turn, turns.due_at, turns.id
@@ -53,7 +53,7 @@ _CLAIM = """
       FROM due
      WHERE u.id = due.id
  RETURNING u.id, u.platform, u.external_id, u.image_sha256, u.canonical_sha256,
-           u.ruleset, u.version, u.attempt, u.charges, u.max_cost_microusd
+           u.ruleset, u.version, u.attempt, u.charges, u.max_cost_microusd, due.taken_over
 """
 _UNCLAIM = """
     UPDATE uploads
@@ -165,7 +165,11 @@ class NewUpload:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """One upload held by one worker until the lease ends; ``attempt`` is the fence."""
+    """
+    One upload held by one worker until the lease ends; ``attempt`` is the fence.
+
+    ``taken_over``: it was held before, by a worker that let its lease run out.
+    """
 
     id: UUID
     platform: str
@@ -177,6 +181,7 @@ class Claim:
     attempt: int
     charges: int
     max_cost_microusd: int | None
+    taken_over: bool
 
     @property
     def again(self) -> bool:

@@ -6,9 +6,12 @@ from uuid import UUID
 
 from service.store import Pool
 from service.store.database import Database
+from tests import draw
 from tests.conftest import PRICE
 from tests.flows import driving, processes
 from tests.flows.driving import Owner
+from tests.operating.examined import closed_port
+from tests.operating.scraping import scrape, value
 from tests.upstream import Upstream, hanging
 
 LEASE_S = 2.0
@@ -38,16 +41,19 @@ async def test_kill_in_the_middle_of_a_call(
     pool: Pool, where: Database, owner: Owner, upstream: Upstream
 ) -> None:
     """Killed while the upstream works, its upload is taken over when the lease has run out."""
-    until = asyncio.Event()
+    until, port = asyncio.Event(), closed_port()
     upstream.script = [hanging(until)]
     async with processes.work(where, upstream.url, lease_s=LEASE_S) as victim:
         upload = await driving.queued(pool)
         await upstream.arrived.wait()
-        async with processes.work(where, upstream.url, lease_s=LEASE_S):
+        async with processes.work(where, upstream.url, lease_s=LEASE_S, metrics_port=port):
             victim.kill()
             await check_done_after_loss(owner, upload, time.monotonic())
+            assert len(upstream.calls) == 2
+            await driving.ended(owner, await driving.queued(pool, draw.png(9, 8, "red")))
+            seen = await scrape(f"http://127.0.0.1:{port}/metrics")
+            assert value(seen, "log_events_total", event="upload_taken_over") == 1
     until.set()
-    assert len(upstream.calls) == 2
 
 
 async def test_kill_between_answer_and_commit(
