@@ -9,7 +9,10 @@ _M_MMAP_THRESHOLD: Final = -3
 
 def keep_freed(size: int, *, block: int) -> None:
     """
-    Keep up to ``size`` freed bytes for what comes next; blocks of ``block`` bytes go back at once.
+    Keep freed memory for what comes next; blocks of ``block`` bytes go back to the system at once.
+
+    Of what is free at the end of a heap at most ``size`` bytes are kept; what is free below blocks
+    that are in use stays, so a process keeps up to what its smaller blocks once took together.
 
     Taken anew from the kernel, page by page, memory costs more than all else that is done with the
     bytes of a picture.  By itself glibc keeps twice the largest block that was freed, so one huge

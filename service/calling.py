@@ -155,7 +155,7 @@ class Calling:
     async def _checked(self, job: Job, came: _Came, completion: attempts.Completion) -> Described:
         """Check the text against the version's schema, then the picture by what the text says."""
         try:
-            if len(came.text) <= _JUDGED_AT_ONCE:
+            if job.kept is None and len(came.text) <= _JUDGED_AT_ONCE:
                 description, judgement = _judged(came.text, job)
             else:
                 description, judgement = await asyncio.to_thread(_judged, came.text, job)

@@ -62,11 +62,14 @@ async def enter(
                 raise lost(claim)
             await _refuse_over_ceiling(conn, claim, attempt)
             standings = await _reserve(conn, upstream, attempt, budgeted=budgeted)
-            told = await _tell(conn, "warned", [one for one in standings if one.warn])
     except _NoRoom as error:
         _log(await _wait(conn, claim, error.full) if error.full else [])
         return error.denied
-    _log(told)
+    if warned := [one for one in standings if one.warn]:
+        # Whoever pays holds rows that others wait for who have the trail, so this comes after.
+        async with conn.transaction():
+            told = await _tell(conn, "warned", warned)
+        _log(told)
     return None
 
 

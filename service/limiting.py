@@ -7,7 +7,7 @@ from uuid import UUID
 
 from service import log
 from service.edits import Upstream, outcomes
-from service.store import Conn, uploads, upstreams
+from service.store import Conn, budgets, uploads, upstreams
 from service.store.upstreams import Standing
 
 PAUSE = timedelta(seconds=outcomes.PAUSE_S)
@@ -41,10 +41,12 @@ async def permit(conn: Conn, upstream: Upstream) -> Denied | None:
     Others who ask wait until that transaction ends, except where nothing limits the upstream.
     """
     standing = await upstreams.standing(conn, upstream.name)
+    if standing is not None and _unlimited(upstream, standing):
+        return None
+    # All hold the books before they hold an upstream, so that none waits for another in a circle.
+    await budgets.hold(conn)
     if standing is None:
         await upstreams.add(conn, upstream.name)
-    elif _unlimited(upstream, standing):
-        return None
     standing = await upstreams.standing(conn, upstream.name, lock=True)
     if standing is None:
         raise LookupError(f"upstream {upstream.name} vanished")

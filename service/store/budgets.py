@@ -25,6 +25,7 @@ _STANDINGS = """
      WHERE a.upload_id = $1 AND a.attempt = $2
      ORDER BY b.scope, b.period
 """
+_HOLD = "SET CONSTRAINTS keep_spending IMMEDIATE"
 _NOTICE = """
     INSERT INTO budget_notices (scope, period, starts_on, limit_microusd, kind)
     VALUES ($1, $2, $3, $4, $5)
@@ -80,6 +81,11 @@ async def standings(
     """Tell how each budget that applies to the attempt stands, in a fixed order."""
     rows = await conn.fetch(_STANDINGS, upload, attempt, longest_wait)
     return [Standing(**row) for row in rows]
+
+
+async def hold(conn: Conn) -> None:
+    """Keep what this transaction reserved now, if that was put off to its commit."""
+    await conn.execute(_HOLD)
 
 
 async def notice(conn: Conn, standing: Standing, kind: str) -> bool:

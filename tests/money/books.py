@@ -116,7 +116,12 @@ async def claimed(
 
 
 async def enter(
-    conn: Conn, claim: uploads.Claim, *, now: datetime | None = None, price: int = PRICE
+    conn: Conn,
+    claim: uploads.Claim,
+    *,
+    now: datetime | None = None,
+    price: int = PRICE,
+    per_minute: int | None = None,
 ) -> bool:
     """Enter the attempt of a claim, as a worker does before the call."""
     attempt = attempts.Attempt(
@@ -129,7 +134,9 @@ async def enter(
         reserved_microusd=price,
         price_version="configured",
     )
-    upstream = configured("http://127.0.0.1:1", price_microusd=price)
+    upstream = configured(
+        "http://127.0.0.1:1", price_microusd=price, requests_per_minute=per_minute
+    )
     return await entering.enter(conn, claim, upstream, attempt, now=now) is None
 
 
