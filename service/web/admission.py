@@ -16,6 +16,7 @@ from typing import Self
 
 from aiohttp import web
 
+from service import allocator
 from service.errors import Overloaded
 from service.web import headroom, metrics, problems
 
@@ -28,6 +29,8 @@ AT_WORK = 256
 # Where there is no room left, a body that has been arriving for longer is given up for others.
 PATIENCE_S = 5.0
 RETRY_AFTER_S = 2
+# Memory of smaller bodies is kept for the next ones, that of larger ones goes back to the system.
+LARGE_BYTES = 1 << 20
 # What aiohttp takes of a body before any handler runs; its ``read_bufsize``.
 _BUFFERED_BYTES = 256 << 10
 
@@ -66,6 +69,9 @@ class Share:
         more = size - self.held
         if more > 0:
             self.room.make_room(self, more)
+            if self.held < LARGE_BYTES <= size:
+                # Beside what a flood of small ones has left, large ones would take too much.
+                allocator.give_back()
             self.held += more
 
     @contextmanager

@@ -11,16 +11,14 @@ from aiohttp import web
 from service import allocator, log
 from service.errors import StartRefused
 from service.web import operations
+from service.web.admission import LARGE_BYTES
 from service.web.waiting import WAITING
 
 NOTICE_S = 2.0
 # Requests that are not answered when the grace is over are cut off.
 CUT_S = 0.5
 BACKLOG = 1024
-# Bodies up to a megabyte are held in memory that was freed before; larger ones are rare, and leave
-# theirs to the system, or a flood of them would stay with the process.
-_KEPT_BYTES = 8 << 20
-_LARGEST_BLOCK = 1 << 20
+_KEPT_BYTES = 4 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +37,7 @@ async def serve(app: web.Application, place: Place, grace_s: float, stop: asynci
     Raises:
         StartRefused: The address cannot be listened on.
     """
-    allocator.keep_freed(_KEPT_BYTES, block=_LARGEST_BLOCK)
+    allocator.keep_freed(_KEPT_BYTES, block=LARGE_BYTES)
     # Bodies arrive as they were sent: a gzip bomb must not unpack before we refuse it.
     runner = web.AppRunner(app, auto_decompress=False, access_log=None, shutdown_timeout=CUT_S)
     await runner.setup()

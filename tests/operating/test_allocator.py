@@ -37,3 +37,27 @@ def _pages_a_picture(size: int) -> float:
 def test_blocks_up_to_the_bound_are_kept(size: int, kept: bool) -> None:  # noqa: FBT001
     """A picture in kept memory takes next to no page; a larger one takes all of its own anew."""
     assert (_pages_a_picture(size) < 5) is kept
+
+
+_LEFT = """
+import os
+from pathlib import Path
+from service import allocator
+allocator.keep_freed(8 << 20, block=1 << 20)
+def resident():
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+flood, pins = [], []
+for _ in range(100):
+    flood.append(b"x" * 900_000)
+    pins.append(b"x" * 5_000)
+del flood
+left = resident()
+allocator.give_back()
+print(left - resident())
+"""
+
+
+def test_what_a_flood_has_left_is_given_back() -> None:
+    """Pages that are free between blocks in use stay with the process until they are given back."""
+    ran = subprocess.run([sys.executable, "-c", _LEFT], capture_output=True, text=True, check=True)
+    assert int(ran.stdout) > 80 * 900_000
