@@ -47,6 +47,7 @@ class Chaos:
     held: int = 0
     links: set[Link] = field(default_factory=set)
     _flowing: asyncio.Event = field(default_factory=asyncio.Event)
+    _linked: asyncio.Event = field(default_factory=asyncio.Event)
     _tasks: "set[asyncio.Task[None]]" = field(default_factory=set)
 
     @property
@@ -75,6 +76,12 @@ class Chaos:
         self.cuts += len(links)
         return len(links)
 
+    async def linked(self) -> None:
+        """Wait until there is a connection."""
+        while not self.links:
+            self._linked.clear()
+            await self._linked.wait()
+
     def burn(self, rng: random.Random, most: int) -> None:
         """Cut every connection, those to come too, after up to so many more bytes."""
         self.fuse = (rng, most)
@@ -102,6 +109,7 @@ class Chaos:
         if self.fuse is not None:
             link.left = self.fuse[0].randrange(self.fuse[1])
         self.links.add(link)
+        self._linked.set()
         try:
             answers, link.server = await asyncio.open_connection(*self.target)
             ways = [

@@ -14,8 +14,12 @@ PATIENCE_S = 3.0
 
 
 async def reset(chaos: str, stage: Stage, _: Random) -> int:
-    """Break all connections of one kind."""
-    return int(getattr(stage, chaos).reset())
+    """Break all connections of one kind, as soon as there is one: some are short, and seldom."""
+    proxy: Chaos = getattr(stage, chaos)
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(PATIENCE_S):
+            await proxy.linked()
+    return proxy.reset()
 
 
 async def burn(chaos: str, stage: Stage, rng: Random) -> int:
