@@ -7,7 +7,8 @@ from uuid import UUID
 from service.store import Conn
 
 # The upload is held to the end of the transaction, so that nobody claims it meanwhile.  The books
-# that everybody shares are held so long only where there are budgets to look at.
+# that everybody shares are held so long only where there are budgets to look at, or an upstream's
+# limits.
 _ADD = """
     WITH held AS (
         SELECT id FROM uploads
